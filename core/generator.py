@@ -1,0 +1,53 @@
+"""The contract of a generator: what the refine clock hands in and what it gets back.
+
+A generator turns a warped, holed view into a whole one. The classical refiner (``core.classical``) fulfils it without training;
+a trained network fulfils it too, and nothing else in the program knows which of them is flying.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from core.camera import Camera
+    from core.keyframe import Keyframe
+
+
+@dataclass(frozen=True, eq=False)
+class WarpedView:
+    """The known part of the view of ``camera``; all arrays (h, w[, 3]), zero where ``mask`` is False."""
+
+    camera: Camera
+    image: NDArray[np.float32]  # [0, 1] sRGB, sky already composed from the dome where sky is known
+    disparity: NDArray[np.float32]  # [0.01, 1] on land, 0 on sky
+    sky: NDArray[np.float32]  # [0, 1] soft alpha
+    stretch: NDArray[np.float32]  # magnification by this warp, target pixels per source pixel
+    debt: NDArray[np.float32]  # detail debt carried along, log2
+    mask: NDArray[np.bool_]  # True where the view is known
+    backdrop: NDArray[np.float32]  # [0, 1] (h, w, 3): the sky dome seen by this camera, everywhere
+
+
+@dataclass(frozen=True, eq=False)
+class RefinedView:
+    """A whole view, no holes; all arrays (h, w[, 3]) float32 and finite."""
+
+    image: NDArray[np.float32]  # [0, 1]
+    disparity: NDArray[np.float32]  # [0.01, 1]
+    sky: NDArray[np.float32]  # [0, 1]
+    debt: NDArray[np.float32]
+
+
+class Generator(Protocol):
+    """Anything that completes views."""
+
+    name: str
+
+    def begin(self, photo: Keyframe, seed: int) -> None:
+        """Take up the style of a start photo; called once per flight, before the first call."""
+
+    def __call__(self, view: WarpedView) -> RefinedView:
+        """Fill the holes of ``view`` and renew its worn detail, leaving sharp known pixels alone."""

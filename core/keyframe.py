@@ -1,0 +1,45 @@
+"""Keyframe: a picture with geometry, seen by a camera. The world is made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import count
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from core.camera import Camera
+    from core.warp.mesh import Mesh
+
+_serial = count()
+
+
+@dataclass(frozen=True, eq=False)
+class Keyframe:
+    """One RGBD view with a soft sky, immutable once made.
+
+    Picture and geometry cover the same view but may differ in resolution, as uv coordinates do not depend on it:
+    the photo keeps its full resolution over a coarser depth.
+    """
+
+    camera: Camera
+    image: NDArray[np.uint8]  # (H, W, 3) sRGB
+    disparity: NDArray[np.float32]  # (h, w), [0.01, 1]; under sky it continues the land beside it
+    sky: NDArray[np.float32]  # (h, w), [0, 1] soft alpha
+    debt: NDArray[np.float32]  # (h, w), detail debt: log2 of the magnification since a pixel was last synthesised
+    serial: int = field(default_factory=lambda: next(_serial))  # identity for caches, grows with age
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held by the arrays, bytes."""
+        return self.image.nbytes + self.disparity.nbytes + self.sky.nbytes + self.debt.nbytes
+
+    @cached_property
+    def mesh(self) -> Mesh:
+        """The torn surface that the warp rasterises, built on first use."""
+        from core.warp.mesh import Mesh
+
+        return Mesh.of(self)

@@ -1,0 +1,36 @@
+"""Lookup: what a warp returns. For every target pixel, where its colour is to be found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+HOLE = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Lookup:
+    """The visibility of keyframes in a target camera, all arrays (height, width[, 2]).
+
+    ``slot`` indexes the sequence of keyframes that was warped, ``HOLE`` (-1) where none is seen. Where ``slot`` is ``HOLE`` the
+    other arrays are 0. Sky is seen by rotation alone and has disparity 0.
+    """
+
+    uv: NDArray[np.float32]  # where to sample the keyframe, [0, 1]
+    disparity: NDArray[np.float32]  # in the target camera; 0 for sky
+    stretch: NDArray[np.float32]  # magnification: target pixels per geometry pixel of the keyframe, linear
+    slot: NDArray[np.int8]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height)."""
+        return self.slot.shape[1], self.slot.shape[0]
+
+    @property
+    def covered(self) -> NDArray[np.bool_]:
+        """Where any keyframe is seen."""
+        return self.slot != HOLE

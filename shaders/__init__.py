@@ -1,0 +1,1 @@
+"""GLSL 3.30 core sources of the display passes."""
