@@ -148,7 +148,8 @@ def turn(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> NDArray[np.
     about_y = np.array([[cy, 0.0, sy], [0.0, 1.0, 0.0], [-sy, 0.0, cy]])
     about_x = np.array([[1.0, 0.0, 0.0], [0.0, cp, -sp], [0.0, sp, cp]])
     about_z = np.array([[cr, -sr, 0.0], [sr, cr, 0.0], [0.0, 0.0, 1.0]])
-    return about_y @ about_x @ about_z
+    out: NDArray[np.float64] = about_y @ about_x @ about_z
+    return out
 
 
 def angles(rotation: NDArray[np.float64]) -> tuple[float, float, float]:
