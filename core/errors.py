@@ -39,3 +39,7 @@ class RecordingError(PhotoflightError):
 
 class TrainingError(PhotoflightError):
     """Training cannot start: photos, features or a checkpoint are missing or unusable."""
+
+
+class OutputError(PhotoflightError):
+    """A result cannot be written."""

@@ -1,0 +1,184 @@
+"""The command line: ``photoflight PHOTO`` flies, the other commands are named.
+
+Whatever a user can cause ends in one line on standard error and exit code 2. Nothing heavy is imported before the command is
+known, because the window should stand within a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import fields
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from core.errors import PhotoflightError
+from viewer.options import PERCEPTIONS, REFINERS, BenchOptions, DepthOptions, FilmOptions, FlyOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Options = TypeVar("Options", BenchOptions, DepthOptions, FilmOptions, FlyOptions)
+
+PROGRAM = "photoflight"
+USER_ERROR, INTERRUPTED = 2, 130
+SIDES = (64, 8192)  # pixels of a window or film: below nothing is seen, above no encoder or texture follows
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line (default: this process's) and return its exit code: 0, 1 (see ``doctor``), 2 or 130."""
+    try:
+        arguments, rest = _parsed(sys.argv[1:] if argv is None else list(argv))
+        return _COMMANDS[arguments.command](arguments, rest)
+    except PhotoflightError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _parsed(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Parse, with ``fly`` understood where no command is named; the rest belongs to the training's own parser."""
+    parser = _parser()
+    general = ("-h", "--help", "--version")
+    if not argv or (argv[0] not in _COMMANDS and argv[0] not in general):
+        argv = ["fly", *argv]
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and arguments.command != "train-perception":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return arguments, rest
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Fly into a photograph. `photoflight PHOTO` is short for `photoflight fly PHOTO`.",
+        epilog="`photoflight COMMAND --help` tells what a command can do.",
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {_version()}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_fly(commands.add_parser("fly", help="fly in a window"))
+    _add_film(commands.add_parser("film", help="make a film of a flight, without a window"))
+    depth = commands.add_parser("depth", help="write the disparity and the sky seen in a photo, and a picture of both")
+    _add_scene(depth, own_depth=False)
+    depth.add_argument("-o", "--output", type=Path, metavar="FILE", help="16-bit PNG of the disparity [depth.png]")
+    depth.set_defaults(**vars(DepthOptions()))
+    commands.add_parser("doctor", help="tell what this machine offers and what to do about the rest")
+    bench = commands.add_parser("bench", help="measure how fast this machine flies")
+    bench.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    commands.add_parser("train-perception", help="train the perception network (--help tells more)", add_help=False)
+    return parser
+
+
+def _add_fly(parser: argparse.ArgumentParser) -> None:
+    _add_scene(parser)
+    _add_flight(parser, "manual")
+    parser.add_argument("--size", type=_size, metavar="WxH", help="of the window [as large as fits well]")
+    parser.add_argument("--fullscreen", action="store_true", help="start in full screen (F11 toggles)")
+    parser.add_argument("--hotkey", action="store_true", help="let F9 record also while another window has the focus")
+    parser.set_defaults(**vars(FlyOptions()))
+
+
+def _add_film(parser: argparse.ArgumentParser) -> None:
+    _add_scene(parser)
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="MP4 to write [flight.mp4]")
+    parser.add_argument("--seconds", type=_number(0.04, 36_000.0), metavar="S", help="length of the film [20]")
+    parser.add_argument("--size", type=_size, metavar="WxH", help="of the film [1280x720]")
+    parser.add_argument("--fps", type=_number(1.0, 240.0), metavar="N", help="frames per second [30]")
+    parser.add_argument("--frames", type=Path, metavar="DIR", help="write every frame as PNG there, with cameras.json")
+    _add_flight(parser, "autopilot")
+    parser.set_defaults(**vars(FilmOptions()))
+
+
+def _add_scene(parser: argparse.ArgumentParser, *, own_depth: bool = True) -> None:
+    parser.add_argument("photo", type=Path, nargs="?", metavar="PHOTO", help="JPEG, PNG, WebP, TIFF or HEIC [a demo photo]")
+    parser.add_argument("--perception", choices=PERCEPTIONS, help="what sees depth in the photo [%(default)s]")
+    if own_depth:
+        parser.add_argument("--depth", type=Path, metavar="FILE", help="your own depth map: 16-bit PNG, EXR or .npy")
+        parser.add_argument("--near", choices=("bright", "dark"), help="what is near in that map [%(default)s]")
+
+
+def _add_flight(parser: argparse.ArgumentParser, pilot: str) -> None:
+    parser.add_argument("--pilot", metavar="NAME|FILE", help=f"manual, autopilot, a cinematic move, a path file [{pilot}]")
+    parser.add_argument("--refiner", choices=REFINERS, help="what paints new land [%(default)s]")
+    parser.add_argument("--seed", type=int, metavar="N", help="same photo, pilot and seed: same flight [0]")
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, cross, height = text.lower().partition("x")
+    if not cross or not all(side.isdecimal() and SIDES[0] <= int(side) <= SIDES[1] for side in (width, height)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT with {SIDES[0]} to {SIDES[1]} pixels a side, as 1280x720")
+    return int(width), int(height)
+
+
+def _number(lowest: float, highest: float) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        value = float(text)
+        if not lowest <= value <= highest:
+            raise argparse.ArgumentTypeError(f"{text} does not lie between {lowest:g} and {highest:g}")
+        return value
+
+    return number
+
+
+def _version() -> str:
+    try:
+        return version(PROGRAM)
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _options(kind: type[Options], arguments: argparse.Namespace) -> Options:
+    return kind(**{option.name: getattr(arguments, option.name) for option in fields(kind)})
+
+
+def _fly(arguments: argparse.Namespace, _: list[str]) -> int:
+    from viewer import app
+
+    app.run(_options(FlyOptions, arguments))
+    return 0
+
+
+def _film(arguments: argparse.Namespace, _: list[str]) -> int:
+    from viewer import film
+
+    film.run(_options(FilmOptions, arguments))
+    return 0
+
+
+def _depth(arguments: argparse.Namespace, _: list[str]) -> int:
+    from viewer import depth
+
+    depth.run(_options(DepthOptions, arguments))
+    return 0
+
+
+def _doctor(_arguments: argparse.Namespace, _: list[str]) -> int:
+    from viewer import doctor
+
+    return doctor.run()
+
+
+def _bench(arguments: argparse.Namespace, _: list[str]) -> int:
+    from viewer import bench
+
+    bench.run(_options(BenchOptions, arguments))
+    return 0
+
+
+def _train_perception(_: argparse.Namespace, rest: list[str]) -> int:
+    from core.training import perception
+
+    perception.main(rest)
+    return 0
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
+    "fly": _fly,
+    "film": _film,
+    "depth": _depth,
+    "doctor": _doctor,
+    "bench": _bench,
+    "train-perception": _train_perception,
+}

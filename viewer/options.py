@@ -1,0 +1,67 @@
+"""What the commands can be told, as plain data, so that each can be started from Python as well as from the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import weights
+
+DEMO_PHOTOS = tuple(sorted(Path(weights.__file__).with_name("demo").glob("*.jpg")))
+PERCEPTIONS = ("shipped", "depth-anything")  # core.perception.perceive's backends
+REFINERS = ("classical",)
+
+Near = Literal["bright", "dark"]
+
+
+@dataclass(frozen=True)
+class SceneOptions:
+    """Which photo, and where its geometry comes from."""
+
+    photo: Path = DEMO_PHOTOS[0]
+    perception: str = PERCEPTIONS[0]
+    depth: Path | None = None  # the user's own depth map, instead of a perceived one
+    near: Near = "bright"  # what near looks like in it
+
+
+@dataclass(frozen=True)
+class FlyOptions(SceneOptions):
+    """A flight in a window."""
+
+    pilot: str = "manual"  # manual, autopilot, a cinematic move, or a camera path file
+    refiner: str = REFINERS[0]
+    seed: int = 0
+    size: tuple[int, int] | None = None  # (width, height) of the window; None: as large as fits well
+    fullscreen: bool = False
+    hotkey: bool = False  # listen for the recording key while other windows have the focus
+
+
+@dataclass(frozen=True)
+class FilmOptions(SceneOptions):
+    """A film of a flight, made without a window."""
+
+    output: Path = Path("flight.mp4")
+    seconds: float = 20.0
+    fps: float = 30.0
+    size: tuple[int, int] = (1280, 720)  # (width, height)
+    pilot: str = "autopilot"
+    refiner: str = REFINERS[0]
+    seed: int = 0
+    frames: Path | None = None  # folder for every picture as PNG, with cameras.json
+
+
+@dataclass(frozen=True)
+class DepthOptions:
+    """What the program sees in a photo, written to files."""
+
+    photo: Path = DEMO_PHOTOS[0]
+    perception: str = PERCEPTIONS[0]
+    output: Path = Path("depth.png")
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """The benchmark."""
+
+    json: Path | None = None
