@@ -1,0 +1,90 @@
+"""The warp on the CPU: Numba kernels over bands of target rows on a few threads. The twin of ``core.warp.cuda``."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.warp import raster
+from core.warp.lookup import HOLE, Lookup
+from core.warp.visibility import Visibility, largest_quad, projection, rotation_homography
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from core.camera import Camera
+    from core.keyframe import Keyframe
+
+_BANDS_PER_THREAD = 2  # evens out rows with many and few triangles
+
+
+class CpuWarper:
+    """Rasterises keyframes and weighs them against each other. Safe to call from several threads at once."""
+
+    def __init__(self, threads: int | None = None) -> None:
+        self._threads = threads or len(os.sched_getaffinity(0))
+        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="warp")
+
+    def rasterise(self, keyframe: Keyframe, camera: Camera, size: tuple[int, int]) -> Visibility:
+        """See what ``keyframe`` shows of its land in ``camera`` at ``size`` = (width, height) pixels."""
+        width, height = size
+        mesh = keyframe.mesh
+        matrix = projection(keyframe.camera, camera, size)
+        limit = np.array(largest_quad(keyframe, camera, size))
+        points = np.empty((len(mesh.vertices), 4), np.float32)
+        self._in_bands(len(points), lambda first, last: raster.project(mesh.vertices, matrix, points, first, last))
+        view = Visibility(
+            keyframe,
+            camera,
+            np.empty((height, width), np.uint8),
+            np.empty((height, width, 2), np.float32),
+            np.empty((height, width), np.float32),
+            np.empty((height, width), np.float32),
+        )
+
+        def band(top: int, bottom: int) -> None:
+            keys = np.zeros((bottom - top, width), np.uint64)
+            raster.rasterise(points, mesh.quads, mesh.veiled, keys, top, limit)
+            rows = (a[top:bottom] for a in (view.surface, view.uv, view.disparity, view.stretch))
+            raster.decode(points, mesh.vertices, mesh.quads, keys, top, mesh.shape, *rows)
+
+        self._in_bands(height, band)
+        return view
+
+    def resolve(self, views: Sequence[Visibility], size: tuple[int, int]) -> Lookup:
+        """Weigh ``views`` of one camera against each other: ``Lookup.slot`` indexes them.
+
+        The nearest surface wins, land before what is mostly sky; where others agree with it, the one that samples it most finely,
+        and the earlier one where they are equal. What no land covers is sky if rotation alone leads to sky of some keyframe.
+        """
+        width, height = size
+        slot = np.full((height, width), HOLE, np.int8)
+        uv = np.zeros((height, width, 2), np.float32)
+        disparity = np.zeros((height, width), np.float32)
+        stretch = np.zeros((height, width), np.float32)
+        homographies = [rotation_homography(view.keyframe.camera, view.camera) for view in views]
+
+        def band(top: int, bottom: int) -> None:
+            chosen = (slot[top:bottom], uv[top:bottom], disparity[top:bottom], stretch[top:bottom])
+            shape = chosen[0].shape
+            surface, nearest, finest = np.zeros(shape, np.uint8), np.zeros(shape, np.float32), np.full(shape, np.inf, np.float32)
+            rows = [tuple(a[top:bottom] for a in (v.surface, v.uv, v.disparity, v.stretch)) for v in views]
+            for row in rows:
+                raster.keep_nearest(row[0], row[2], surface, nearest)
+            for i, view in enumerate(views):
+                raster.take_finest(rows[i], chosen, surface, nearest, finest, i, view.coarseness)
+            for i, view in enumerate(views):
+                raster.show_sky(view.keyframe.sky, homographies[i], i, top, size, chosen)
+
+        self._in_bands(height, band)
+        return Lookup(uv, disparity, stretch, slot)
+
+    def _in_bands(self, count: int, work: Callable[[int, int], Any]) -> None:
+        """Call ``work(first, last)`` on bands that share ``range(count)`` out, on all threads, and wait."""
+        bands = min(count, _BANDS_PER_THREAD * self._threads)
+        borders = [count * i // bands for i in range(bands + 1)]
+        for _ in self._pool.map(work, borders[:-1], borders[1:]):
+            pass

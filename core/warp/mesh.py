@@ -1,0 +1,158 @@
+"""Mesh: the surface of one keyframe, torn where its depth is discontinuous. What the warp rasterises.
+
+Disparity is linear on screen for every plane (it is an affine function of uv), so a plane seen at any angle is a linear ramp, and what
+is not a ramp is a candidate for a tear. A torn quad is not thrown away: each of its corners keeps its quarter at its own depth. Seen
+from the keyframe itself the quarters still tile the image exactly; seen from elsewhere they part and a hole opens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from core.keyframe import Keyframe
+
+GRAZING = 25.0  # tangent of the incidence beyond which a step in depth is taken for a tear (87.7 degrees from the normal)
+FAR = 0.04  # disparity below which parallax is too small to tear at finer steps than there
+REACH = 4  # pixels on one side over which a slope must go on to count as a ramp; edges of depth maps are blurrier than one pixel
+BEND = 2.0  # how much steeper than its neighbourhood a ramp may be
+ALL_SKY = 0.95  # a quad is left to the sky where all of it is at least this much sky
+VEIL = 0.5  # a quad with more sky than this is a veil: it never hides land
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """Quads over a keyframe's image.
+
+    The pixel centres of the geometry and one ring on the image's border are vertices, so that quads cover uv [0, 1]^2 wholly
+    but for the sky.
+    """
+
+    vertices: NDArray[np.float32]  # (n, 3): u, v, disparity in the keyframe's camera
+    quads: NDArray[np.int32]  # (m, 4): vertices top-left, top-right, bottom-left, bottom-right
+    veiled: NDArray[np.bool_]  # (m,): mostly sky
+    shape: tuple[int, int]  # (height, width) of the geometry
+
+    @classmethod
+    def of(cls, keyframe: Keyframe) -> Mesh:
+        """Build the mesh of ``keyframe``; geometry pixels with non-finite disparity are left out by the warp."""
+        height, width = keyframe.disparity.shape
+        lens = keyframe.camera.intrinsics
+        tolerance = GRAZING / np.array([lens.fx * width, lens.fy * height])
+        disparity = _sharpened(keyframe.disparity, tolerance)
+        across = np.pad(_torn(disparity, 1, tolerance[0]), ((1, 1), (0, 0)), mode="edge")
+        down = np.pad(_torn(disparity, 0, tolerance[1]), ((0, 0), (1, 1)), mode="edge")
+        across = np.pad(across, ((0, 0), (1, 1)))  # the border ring repeats its neighbour's depth: never torn
+        down = np.pad(down, ((1, 1), (0, 0)))
+
+        grid = np.empty((height + 2, width + 2, 3), np.float32)
+        grid[..., 0] = np.clip((np.arange(-1, width + 1) + 0.5) / width, 0.0, 1.0)
+        grid[..., 1] = np.clip((np.arange(-1, height + 1) + 0.5) / height, 0.0, 1.0)[:, None]
+        grid[..., 2] = np.pad(disparity, 1, mode="edge")
+        sky = np.pad(_clearest(keyframe.sky, (height, width)), 1, mode="edge")
+        index = np.arange(grid.size // 3, dtype=np.int32).reshape(height + 2, width + 2)
+
+        quad_sky = _corners(sky)
+        kept = quad_sky.min(-1) < ALL_SKY
+        # top, bottom, left, right edge; a tear runs through a quad where it enters by one edge and leaves by another
+        edges = np.stack([across[:-1], across[1:], down[:, :-1], down[:, 1:]], axis=-1)
+        torn = (edges.sum(-1) >= 2) & kept
+        whole = kept & ~torn
+        veiled = quad_sky.mean(-1) >= VEIL
+        flat = grid.reshape(-1, 3)
+        pieces = _quarters(flat[_corners(index)[torn]], edges[torn])
+        quarters = np.arange(len(flat), len(flat) + pieces.size // 3, dtype=np.int32).reshape(-1, 4)
+        return cls(
+            np.concatenate([flat, pieces.reshape(-1, 3)]),
+            np.concatenate([_corners(index)[whole], quarters]),
+            np.concatenate([veiled[whole], np.repeat(veiled[torn], 4)]),
+            (height, width),
+        )
+
+
+def _corners(array: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Corners top-left, top-right, bottom-left, bottom-right of every quad of a grid: (h, w) to (h - 1, w - 1, 4)."""
+    return np.stack([array[:-1, :-1], array[:-1, 1:], array[1:, :-1], array[1:, 1:]], axis=-1)
+
+
+def _torn(disparity: NDArray[np.float32], axis: int, tolerance: float) -> NDArray[np.bool_]:
+    """Which edges between neighbours along ``axis`` are torn: a step too large for a surface and not part of a ramp."""
+    import cv2
+
+    step = np.diff(disparity, axis=axis)
+    if not step.size:
+        return np.zeros(step.shape, bool)
+    size = (REACH + 1, 1) if axis == 1 else (1, REACH + 1)
+    kernel = np.ones(size[::-1], np.uint8)
+    ramp = np.zeros_like(step)
+    for rising in (step, -step):
+        for end in (0, REACH):
+            anchor = (end, 0) if axis == 1 else (0, end)
+            slope = cv2.erode(rising, kernel, anchor=anchor, borderType=cv2.BORDER_CONSTANT, borderValue=-1.0)
+            np.maximum(ramp, slope, out=ramp)
+    nearby = np.minimum(*((disparity[:, :-1], disparity[:, 1:]) if axis == 1 else (disparity[:-1], disparity[1:])))
+    return np.abs(step) > tolerance * np.maximum(nearby, FAR) + BEND * ramp
+
+
+def _sharpened(disparity: NDArray[np.float32], tolerance: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Let the pixels of a blurred depth edge join the side that they are closer to, so that the edge is one tear and not many."""
+    out = disparity
+    for axis in (1, 0):
+        torn = np.moveaxis(_torn(out, axis, tolerance[1 - axis]), axis, 1)
+        lines = np.moveaxis(out, axis, 1)
+        between = np.zeros(lines.shape, bool)
+        between[:, 1:-1] = torn[:, :-1] & torn[:, 1:]
+        place = np.broadcast_to(np.arange(lines.shape[1]), lines.shape)
+        before = np.maximum.accumulate(np.where(between, 0, place), axis=1)
+        after = np.minimum.accumulate(np.where(between, lines.shape[1] - 1, place)[:, ::-1], axis=1)[:, ::-1]
+        a, b = np.take_along_axis(lines, before, 1), np.take_along_axis(lines, after, 1)
+        between &= (lines - a) * (lines - b) <= 0.0  # a thin thing in front of its surroundings stays
+        joined = np.where(np.abs(lines - a) < np.abs(lines - b), a, b)
+        out = np.moveaxis(np.where(between, joined, lines), 1, axis)
+    return out
+
+
+def _clearest(sky: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Resize ``sky`` to ``shape``, keeping the least sky around each pixel, so that no land is lost to a coarser grid."""
+    import cv2
+
+    ratio = max(sky.shape[0] / shape[0], sky.shape[1] / shape[1])
+    if ratio > 1.0:
+        reach = 2 * int(np.ceil(ratio / 2.0)) + 1
+        sky = cv2.erode(sky, np.ones((reach, reach), np.uint8))
+    if sky.shape == shape:
+        return sky
+    return cv2.resize(sky, shape[::-1], interpolation=cv2.INTER_NEAREST)
+
+
+def _quarters(corners: NDArray[np.float32], torn: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Cut quads into quarters, one a corner, each at the depth of the corners that are still joined to it.
+
+    ``corners`` (n, 4, 3) as in ``Mesh.quads``, ``torn`` (n, 4) the edges top, bottom, left, right. Returns (n, 4, 4, 3): vertices of the
+    quarter of each corner.
+    """
+    out = np.empty((len(corners), 4, 4, 3), np.float32)
+    centre = corners[..., :2].mean(1)
+    depth = corners[..., 2]
+    joined = ~torn
+    for corner in range(4):
+        beside, below, opposite = corner ^ 1, corner ^ 2, corner ^ 3
+        to_beside, to_below = joined[:, corner >> 1], joined[:, 2 + (corner & 1)]
+        to_opposite = (to_beside & joined[:, 2 + (beside & 1)]) | (to_below & joined[:, below >> 1])
+        own = depth[:, corner]
+        total = own + to_beside * depth[:, beside] + to_below * depth[:, below] + to_opposite * depth[:, opposite]
+        count = 1 + to_beside + to_below.astype(int) + to_opposite
+        piece = out[:, corner]
+        piece[:, corner] = corners[:, corner]
+        piece[:, beside, :2] = 0.5 * (corners[:, corner, :2] + corners[:, beside, :2])
+        piece[:, beside, 2] = np.where(to_beside, 0.5 * (own + depth[:, beside]), own)
+        piece[:, below, :2] = 0.5 * (corners[:, corner, :2] + corners[:, below, :2])
+        piece[:, below, 2] = np.where(to_below, 0.5 * (own + depth[:, below]), own)
+        piece[:, opposite, :2] = centre
+        piece[:, opposite, 2] = total / count
+    return out

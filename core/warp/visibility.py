@@ -1,0 +1,75 @@
+"""Visibility: what one keyframe shows of its land in a target camera, before the keyframes of a world are weighed against each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.camera import inverse
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from core.camera import Camera, Intrinsics
+    from core.keyframe import Keyframe
+
+NOTHING, VEILED, LAND = 0, 1, 2  # values of ``Visibility.surface``: uncovered, land that is mostly sky, land
+
+MAGNIFICATION = 64.0  # quads that came this much closer, or grew this much, are dropped: flying through a surface must not flash
+AGREEMENT = 0.92  # two keyframes see the same surface where their disparities are within this ratio
+SKY = 0.5  # soft sky alpha from which a pixel is sky
+GRID = 4096.0  # target positions are rounded to this many parts of a pixel, so that edge tests are exact and nothing cracks
+
+
+@dataclass(frozen=True, eq=False)
+class Visibility:
+    """One keyframe's nearest surface in every target pixel, arrays (height, width[, 2]), all 0 where ``surface`` is NOTHING."""
+
+    keyframe: Keyframe
+    camera: Camera
+    surface: NDArray[np.uint8]
+    uv: NDArray[np.float32]
+    disparity: NDArray[np.float32]  # in the target camera
+    stretch: NDArray[np.float32]  # as in Lookup
+
+    @property
+    def coarseness(self) -> float:
+        """Geometry pixels per image pixel, linear: ``stretch`` times this is target pixels per image pixel."""
+        (h, w), (height, width) = self.keyframe.disparity.shape, self.keyframe.image.shape[:2]
+        return float(np.sqrt((h * w) / (height * width)))
+
+
+def _uv_from_ray(lens: Intrinsics) -> NDArray[np.float64]:
+    return np.array([[lens.fx, 0.0, lens.cx], [0.0, lens.fy, lens.cy], [0.0, 0.0, 1.0]])
+
+
+def _ray_from_uv(lens: Intrinsics) -> NDArray[np.float64]:
+    return np.array([[1.0 / lens.fx, 0.0, -lens.cx / lens.fx], [0.0, 1.0 / lens.fy, -lens.cy / lens.fy], [0.0, 0.0, 1.0]])
+
+
+def projection(source: Camera, target: Camera, size: tuple[int, int]) -> NDArray[np.float64]:
+    """Matrix (3, 4) from (u, v, 1, disparity) of ``source`` to homogeneous target pixels.
+
+    Its third coordinate is z' / z, the ratio of the new depth to the old one: a point that came twice as close has 0.5.
+    """
+    target_from_source = inverse(target.world_from_camera) @ source.world_from_camera
+    pixels = np.diag([size[0], size[1], 1.0]) @ _uv_from_ray(target.intrinsics)
+    turned = pixels @ target_from_source[:3, :3] @ _ray_from_uv(source.intrinsics)
+    return np.column_stack([turned, pixels @ target_from_source[:3, 3]])
+
+
+def rotation_homography(source: Camera, target: Camera) -> NDArray[np.float64]:
+    """Matrix (3, 3) from (u, v, 1) of ``target`` to homogeneous uv of ``source`` for what lies at infinity."""
+    source_from_target = source.world_from_camera[:3, :3].T @ target.world_from_camera[:3, :3]
+    return _uv_from_ray(source.intrinsics) @ source_from_target @ _ray_from_uv(target.intrinsics)
+
+
+def largest_quad(keyframe: Keyframe, camera: Camera, size: tuple[int, int]) -> tuple[float, float]:
+    """Width and height in target pixels from which a quad is dropped: a pixel as it would be seen without motion, times the limit."""
+    (height, width), source, target = keyframe.disparity.shape, keyframe.camera.intrinsics, camera.intrinsics
+    return (
+        MAGNIFICATION * size[0] * target.fx / (width * source.fx),
+        MAGNIFICATION * size[1] * target.fy / (height * source.fy),
+    )
