@@ -1,0 +1,71 @@
+"""What tests share: the project's root, optional data beside it, a display and an OpenGL context."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def demo_photos() -> list[Path]:
+    return sorted((ROOT / "weights" / "demo").glob("*.jpg"))
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """Photographs and teacher models that are not part of the project."""
+    folder = ROOT.parent / "shared"
+    if not (folder / "data").is_dir():
+        pytest.skip("no folder of shared data beside the project")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def xvfb() -> Iterator[str]:
+    """An X display of the tests' own, so that no window or key press reaches a person's; DISPLAY names it from then on."""
+    if not shutil.which("Xvfb"):
+        pytest.skip("Xvfb is not installed (`make test` installs it)")
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1600x1000x24", "+extension", "GLX", "-nolisten", "tcp"]
+    server = subprocess.Popen(command, pass_fds=[write], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        number = pipe.readline().strip()
+    assert number, "Xvfb did not start"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DISPLAY", f":{number}")
+        patch.delenv("WAYLAND_DISPLAY", raising=False)
+        yield f":{number}"
+    server.terminate()
+    server.wait(10)
+
+
+@pytest.fixture(scope="session")
+def _egl():
+    moderngl = pytest.importorskip("moderngl")
+    try:
+        context = moderngl.create_standalone_context(backend="egl")
+    except Exception as error:  # whatever a missing or old driver raises
+        pytest.skip(f"no offscreen OpenGL 3.3 here ({error})")
+    yield context
+    context.release()
+
+
+@pytest.fixture
+def gl_context(_egl):
+    """An offscreen OpenGL context shared by all tests, each of which must leave no error behind."""
+    assert _egl.error == "GL_NO_ERROR", "an earlier test left this error"
+    yield _egl
+    assert _egl.error == "GL_NO_ERROR", "this test left this error"
