@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -57,7 +60,7 @@ def _egl():
     moderngl = pytest.importorskip("moderngl")
     try:
         context = moderngl.create_standalone_context(backend="egl")
-    except Exception as error:  # whatever a missing or old driver raises
+    except Exception as error:  # noqa: BLE001 - moderngl raises no other type where a driver is missing or old
         pytest.skip(f"no offscreen OpenGL 3.3 here ({error})")
     yield context
     context.release()
@@ -66,6 +69,7 @@ def _egl():
 @pytest.fixture
 def gl_context(_egl):
     """An offscreen OpenGL context shared by all tests, each of which must leave no error behind."""
-    assert _egl.error == "GL_NO_ERROR", "an earlier test left this error"
-    yield _egl
-    assert _egl.error == "GL_NO_ERROR", "this test left this error"
+    with _egl:  # makes it current: a test with a window may have run before
+        assert _egl.error == "GL_NO_ERROR", "an earlier test left this error"
+        yield _egl
+        assert _egl.error == "GL_NO_ERROR", "this test left this error"
