@@ -192,10 +192,10 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 
 def _scaled(grey: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """8-bit grey from numbers whose white is not written down: the first of 1, 255, 65535 and the maximum that holds all."""
+    """8-bit grey from numbers whose white is not written down: the first of 1, 255, 4095 and 65535 to hold all."""
     grey = np.nan_to_num(grey, nan=0.0, posinf=0.0, neginf=0.0)
     brightest = float(grey.max())
-    white = next((level for level in (1.0, 255.0, 65535.0) if brightest <= level), brightest)
+    white = next((level for level in (1.0, 255.0, 4095.0, 65535.0) if brightest <= level), brightest)
     scaled: NDArray[np.uint8] = (np.clip(grey / white, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
     return scaled
 
