@@ -43,7 +43,10 @@ class Steering:
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """Velocities of the camera, in its own frame."""
+    """Velocities of the camera: of its position in its own frame, and the rates of its ``core.camera.angles``.
+
+    Yaw is therefore about the world's vertical.
+    """
 
     velocity: NDArray[np.float64] = field(default_factory=_zero)  # (3,) scene units / s: right, down, forward
     spin: NDArray[np.float64] = field(default_factory=_zero)  # (3,) radians / s: yaw right, pitch up, roll clockwise

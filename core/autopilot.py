@@ -1,0 +1,149 @@
+"""Autopilot: flies on for hours by what it sees (InfiniteNature-Zero, section 4.1; its published code's ``fly_camera``).
+
+Kept from the paper: look towards the sky's larger half and to a fixed height of the horizon, move so that a fixed share of the
+picture is near ground, take up new directions gradually. Mended: directions are relative to the present heading, so it may turn
+anywhere; rates are per second instead of per step; height is controlled in the world, apart from where it looks; pitch is bounded
+and roll levelled; what stands in the way is climbed over or turned away from; a slow meander, since straight is dull.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.camera import angles
+from core.pilot import BASE_SPEED, Response, glide, within
+from core.steering import Craft, Motion, Surroundings
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from core.camera import Intrinsics
+    from core.steering import Steering
+
+_STEPS = 5.0  # the paper's steps a second
+_LOOK_RATE = -_STEPS * math.log(1.0 - 0.05)  # 1 / s: the gaze moves 0.05 of the way each step, a time constant of 3.9 s
+_MOVE_TIME = -1.0 / (_STEPS * math.log(1.0 - 0.2))  # s: the course moves 0.2 of the way each step, 0.90 s
+_RESPONSE = Response(translation=_MOVE_TIME, rotation=0.6, friction=0.01, spin_friction=0.001)
+
+_OPEN = 0.1  # disparity below which a pixel counts as open, the paper's theta
+_EDGE = 0.02  # share of open pixels that is too little to steer by
+_GROUND = 0.4  # disparity from which ground counts as near, fully so 0.1 further on
+_OPEN_SHARES = (0.15, 0.45)  # the share of open pixels to keep is the first one seen, within these; the paper wants 0.4
+_NEAR_SHARES = (0.08, 0.3)  # likewise the share of near pixels; the paper wants 0.3 at mid-frame, 0.2 in all
+_SINK, _LIFT = 0.15, 0.3  # steepest vertical speed by the share of near ground, of the forward speed
+_PITCH = 0.2  # radians off level at most, looking up or down
+_CLEAR, _CLOSE = 0.45, 0.8  # disparity ahead where care begins, and where it is full: 2.2 and 1.25 units away
+_CLIMB = 0.6  # units / s at full care, times the speed factor
+_AVOID = 0.45  # radians / s at full care
+_DRIFT = 0.12  # radians / s away from the nearer side, long before it is in the way
+_MEANDER = ((0.030, 29.0), (0.022, 47.0))  # radians / s and seconds; together about 15 degrees either side
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """What matters in the surroundings."""
+
+    open_share: float  # of what is seen
+    open_side: float  # -1 all open on the left .. 1 on the right
+    near_share: float
+    ahead: float  # disparity of what is nearest in the way
+    nearer_left: float  # -1 .. 1: how much nearer the left side of the way is than the right
+
+
+class Autopilot:
+    """Deterministic by ``seed``: the same sights give the same flight. Stateful; make a new one for a new flight."""
+
+    name = "autopilot"
+    done = False
+
+    def __init__(self, seed: int = 0) -> None:
+        random = np.random.default_rng(seed)
+        self._phases = random.uniform(0.0, 2.0 * math.pi, len(_MEANDER))
+        self._favourite = float(random.choice([-1.0, 1.0]))  # where to turn when both sides are alike
+        self._side = 0.0  # where it is turning to avoid something, kept until that is passed; 0 if nothing is in the way
+        self._time = 0.0
+        self._shares: tuple[float, float] | None = None  # open and near, to be kept
+
+    def advance(self, craft: Craft, steering: Steering, surroundings: Surroundings | None, dt: float) -> Craft:
+        """See ``core.pilot.Pilot``. Of the controls only the speed factors are heeded."""
+        if dt <= 0.0:
+            return craft
+        self._time += dt
+        pace = steering.speed * steering.boost
+        return glide(craft, self._wanted(craft, surroundings, pace), dt, _RESPONSE)
+
+    def _wanted(self, craft: Craft, surroundings: Surroundings | None, pace: float) -> Motion:
+        attitude = angles(craft.camera.rotation)
+        sight = None if surroundings is None else _looked(surroundings, craft.camera.intrinsics, attitude[1])
+        meander = sum(
+            rate * math.sin(2.0 * math.pi * self._time / period + phase)
+            for (rate, period), phase in zip(_MEANDER, self._phases, strict=True)
+        )
+        if sight is None:
+            return self._motion(craft, attitude, (BASE_SPEED * pace, 0.0), (meander, -_LOOK_RATE * attitude[1]))
+        if self._shares is None:
+            self._shares = _clip(sight.open_share, *_OPEN_SHARES), _clip(sight.near_share, *_NEAR_SHARES)
+        lens = craft.camera.intrinsics
+        care = _clip((sight.ahead - _CLEAR) / (_CLOSE - _CLEAR), 0.0, 1.0)
+        yaw = meander * (1.0 - care) + _LOOK_RATE * math.atan(0.5 * sight.open_side / lens.fx)
+        yaw += _DRIFT * sight.nearer_left + _AVOID * care * self._turning(care, sight.nearer_left)
+        pitch = -_LOOK_RATE * attitude[1]
+        if sight.open_share > _EDGE:
+            pitch = within(_LOOK_RATE * math.atan((self._shares[0] - sight.open_share) / lens.fy), attitude[1], -_PITCH, _PITCH)
+        rise = _clip((sight.near_share - self._shares[1]) / lens.fy, -_SINK, _LIFT) * BASE_SPEED
+        forward = BASE_SPEED * (1.0 - 0.85 * care)
+        climb = max(rise, 0.0) + _CLIMB * care if care > 0.0 else rise
+        return self._motion(craft, attitude, (forward * pace, climb * pace), (yaw * pace, pitch))
+
+    def _turning(self, care: float, nearer_left: float) -> float:
+        """Return the side to turn to, -1 or 1; once chosen it is kept, or a wall ahead would be met dithering."""
+        if care == 0.0:
+            self._side = 0.0
+        elif self._side == 0.0:
+            self._side = math.copysign(1.0, nearer_left) if abs(nearer_left) > 0.05 else self._favourite
+        return self._side
+
+    @staticmethod
+    def _motion(
+        craft: Craft, attitude: tuple[float, float, float], course: tuple[float, float], look: tuple[float, float]
+    ) -> Motion:
+        """Turn ``course`` (forward along the ground, up; units / s) and ``look`` (yaw, pitch; radians / s) into level motion."""
+        yaw, _, roll = attitude
+        world = np.array([course[0] * math.sin(yaw), -course[1], course[0] * math.cos(yaw)])
+        velocity: NDArray[np.float64] = craft.camera.rotation.T @ world
+        return Motion(velocity, np.array([*look, -_LOOK_RATE * roll]))
+
+
+def _clip(x: float, low: float, high: float) -> float:
+    return min(max(x, low), high)
+
+
+def _looked(surroundings: Surroundings, lens: Intrinsics, pitch: float) -> _Sight | None:
+    """Reduce the surroundings to a ``_Sight``; None if nothing is known."""
+    seen = surroundings.covered
+    if not seen.any():
+        return None
+    disparity = np.where(seen, surroundings.disparity, 0.0)
+    h, w = disparity.shape
+    clear = np.clip(20.0 * (_OPEN - disparity), 0.0, 1.0) * seen
+    near = np.clip(10.0 * (disparity - _GROUND), 0.0, 1.0)
+    left, right = float(clear[:, : w // 2].mean()), float(clear[:, -(w // 2) :].mean())
+    horizon = lens.cy + lens.fy * math.tan(pitch)
+    top, bottom = (int(_clip(round((horizon + offset) * h), 0, h)) for offset in (-0.1, 0.2))
+    top, bottom = min(top, h - 1), max(bottom, min(top, h - 1) + 1)
+    way = np.s_[top:bottom, round(0.3 * w) : max(round(0.7 * w), round(0.3 * w) + 1)]
+    ahead = disparity[way][seen[way]]
+    band = np.clip((disparity[top:bottom] - 0.25) / 0.5, 0.0, 1.0)
+    sides = float(band[:, : w // 2].mean()), float(band[:, -(w // 2) :].mean())
+    share = 1.0 / float(seen.mean())
+    return _Sight(
+        open_share=float(clear.mean()) * share,
+        open_side=(right - left) / (left + right + 2.0 * _EDGE),
+        near_share=float(near.mean()) * share,
+        ahead=float(np.percentile(ahead, 90)) if ahead.size else 0.0,
+        nearer_left=sides[0] - sides[1],
+    )

@@ -1,0 +1,116 @@
+"""Cinematic moves: short eased flights by name, relative to where they start."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.camera import rigid, turn
+from core.follower import Follower, smootherstep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from core.steering import Craft, Steering, Surroundings
+
+_NEAR, _FAR = 1.25, 6.0  # scene units: the reach a move is scaled to stays within these
+UNKNOWN_REACH = 2.5  # scene units: the usual photo
+
+
+@dataclass(frozen=True)
+class Cinematic:
+    """A move: ``pose(u, reach)`` is start_from_camera at u in [0, 1], the identity and at rest at u = 0.
+
+    ``reach`` is the scene's middle depth in scene units. A cyclic move is smooth across its end and goes on for ever.
+    """
+
+    pose: Callable[[float, float], NDArray[np.float64]]
+    seconds: float
+    what: str
+    cyclic: bool = False
+
+
+def _pose(right: float, up: float, forward: float, yaw: float = 0.0, pitch: float = 0.0) -> NDArray[np.float64]:
+    return rigid(turn(yaw, pitch), np.array([right, -up, forward]))
+
+
+def _dolly(u: float, reach: float) -> NDArray[np.float64]:
+    e = smootherstep(u)
+    return _pose(0.0, 0.03 * reach * e, 0.5 * reach * e)
+
+
+def _orbit(u: float, reach: float) -> NDArray[np.float64]:
+    """Swing a quarter of a right angle about what stands at the reach, which stays in the middle of the picture."""
+    angle = 0.4 * smootherstep(u)
+    return _pose(reach * math.sin(angle), 0.0, reach * (1.0 - math.cos(angle)), yaw=-angle)
+
+
+def _rise(u: float, reach: float) -> NDArray[np.float64]:
+    """Up and slightly on, looking down by as much as keeps what stands at the reach in place."""
+    e = smootherstep(u)
+    up, forward = 0.25 * reach * e, 0.1 * reach * e
+    return _pose(0.0, up, forward, pitch=-0.6 * math.atan2(up, reach - forward))
+
+
+def _sweep(u: float, reach: float) -> NDArray[np.float64]:
+    """Along a circle that leaves straight ahead and bends to the right."""
+    angle, radius = 0.6 * smootherstep(u), 1.1 * reach
+    return _pose(radius * (1.0 - math.cos(angle)), 0.05 * reach * smootherstep(u), radius * math.sin(angle), yaw=angle)
+
+
+def _loop(u: float, reach: float) -> NDArray[np.float64]:
+    """Fly a drop-shaped round, out on the right, back on the left; it rests for an instant where it closes, so it can begin."""
+    phase = 2.0 * math.pi * u
+    out = 0.5 * (1.0 - math.cos(phase))
+    side = math.sin(phase) * out
+    return _pose(0.16 * reach * side, 0.04 * reach * out, 0.3 * reach * out, yaw=-0.16 * side)
+
+
+CINEMATICS: dict[str, Cinematic] = {
+    "dolly": Cinematic(_dolly, 8.0, "straight into the picture"),
+    "orbit": Cinematic(_orbit, 8.0, "around what stands in the middle"),
+    "rise": Cinematic(_rise, 8.0, "up, looking down"),
+    "sweep": Cinematic(_sweep, 10.0, "ahead along a bend"),
+    "loop": Cinematic(_loop, 10.0, "a seamless round that ends where it began", cyclic=True),
+}
+
+
+def scene_reach(disparity: NDArray[np.float32], sky: NDArray[np.float32]) -> float:
+    """Depth in scene units by which moves are scaled: the median of the land, within what can be flown without tearing the scene.
+
+    ``disparity`` and ``sky`` are (h, w), as in a keyframe.
+    """
+    land = disparity[sky < 0.5]
+    if land.size == 0:
+        return UNKNOWN_REACH
+    return min(max(1.0 / max(float(np.median(land)), 1e-6), _NEAR), _FAR)
+
+
+class CinematicPilot(Follower):
+    """Flies one of ``CINEMATICS`` from wherever the craft is when it takes over.
+
+    ``seconds`` replaces the move's own duration; for a cyclic move, that of one round.
+    """
+
+    def __init__(self, name: str, reach: float = UNKNOWN_REACH, seconds: float | None = None) -> None:
+        move = CINEMATICS[name]
+        length = seconds or move.seconds
+        self._start: NDArray[np.float64] = np.eye(4)
+
+        def track(t: float) -> NDArray[np.float64]:
+            u = t / length
+            return self._start @ move.pose(u % 1.0 if move.cyclic else u, reach)
+
+        super().__init__(name, track, math.inf if move.cyclic else length)
+        self._begun = False
+
+    def advance(self, craft: Craft, steering: Steering, surroundings: Surroundings | None, dt: float) -> Craft:
+        """See ``core.pilot.Pilot``."""
+        if not self._begun:
+            self._start, self._begun = craft.camera.world_from_camera, True
+        return super().advance(craft, steering, surroundings, dt)

@@ -1,0 +1,40 @@
+"""All pilots by name: what ``--pilot`` and the keys choose from."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path as File
+from typing import TYPE_CHECKING
+
+from core.autopilot import Autopilot
+from core.cinematic import CINEMATICS, UNKNOWN_REACH, CinematicPilot
+from core.errors import PilotError
+from core.follower import Follower
+from core.path_file import load_path
+from core.pilot import ManualPilot
+
+if TYPE_CHECKING:
+    from core.pilot import Pilot
+
+PILOTS = (ManualPilot.name, Autopilot.name, *CINEMATICS)
+
+
+def make_pilot(what: str, seed: int = 0, reach: float = UNKNOWN_REACH, seconds: float | None = None) -> Pilot:
+    """Return the pilot called ``what``: one of ``PILOTS``, or a path file's name.
+
+    ``reach`` scales cinematic moves (``core.cinematic.scene_reach``) and ``seconds`` sets their duration.
+    Raises PilotError if there is no such pilot or the file cannot be read.
+    """
+    if seconds is not None and not 0.0 < seconds < math.inf:
+        raise PilotError(f"{seconds} seconds: give a positive duration")
+    if what == ManualPilot.name:
+        return ManualPilot()
+    if what == Autopilot.name:
+        return Autopilot(seed)
+    if what in CINEMATICS:
+        return CinematicPilot(what, reach, seconds)
+    file = File(what)
+    if not file.suffix and not file.exists():
+        raise PilotError(f"{what}: no such pilot; there are {', '.join(PILOTS)}, or the name of a camera path file (.json)")
+    path = load_path(file)
+    return Follower(file.stem, path.pose, path.seconds)
