@@ -1,0 +1,133 @@
+"""Compose: colours for a lookup, on the CPU, as the refine clock needs them. The plain twin of ``shaders/final.frag``.
+
+A land pixel seen at ``uv`` of keyframe k, along target ray t and source ray s, shows ``image_k(uv) + a * (S(t) - S(s))`` where a is
+its sky alpha and S the dome: the old sky in a soft skyline is exchanged for the new one, so that no halo travels with the land.
+Sky pixels show ``S(t)``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from core.generator import WarpedView
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from core.camera import Camera
+    from core.frame import Layer
+    from core.keyframe import Keyframe
+    from core.sky import Dome
+    from core.warp.lookup import Lookup
+
+    Floats = NDArray[np.float32]
+
+HOME = 0.1  # scene units within which the photo's own sky gives way to the dome
+_textures: WeakKeyDictionary[Keyframe, list[NDArray[np.uint8]]] = WeakKeyDictionary()
+
+
+def at_home(keyframe: Keyframe, camera: Camera, dome: Dome) -> float:
+    """How much of the photo's own sky is shown instead of the dome's: 1 where it was taken, 0 further away, and 0 for keyframes.
+
+    The dome leaves out the rim of the photo's sky, which carries traces of the land. That rim belongs to the land, and as long as
+    the camera has only turned, the land is still in front of it.
+    """
+    if keyframe is not dome.photo:
+        return 0.0
+    distance = float(np.linalg.norm(camera.position - keyframe.camera.position))
+    return math.exp(-((distance / HOME) ** 2))
+
+
+def compose(layer: Layer, camera: Camera, dome: Dome) -> WarpedView:
+    """Sample the keyframes of ``layer`` through its lookup, as ``camera`` sees them, at the lookup's size."""
+    lookup = layer.lookup
+    width, height = lookup.size
+    backdrop = dome.view(camera, width, height)
+    image = np.zeros((height, width, 3), np.float32)
+    sky, stretch, debt = (np.zeros((height, width), np.float32) for _ in range(3))
+    on_sky = lookup.disparity == 0.0
+    for slot, keyframe in enumerate(layer.keyframes):
+        mine = lookup.slot == slot
+        if not mine.any():
+            continue
+        magnified = lookup.stretch * np.float32(keyframe.disparity.shape[1] / keyframe.image.shape[1])
+        texels = _sampled(keyframe, lookup, mine, magnified)
+        np.copyto(image, texels[..., :3], where=mine[..., None])
+        np.copyto(sky, texels[..., 3], where=mine)
+        np.copyto(stretch, magnified, where=mine)
+        np.copyto(debt, _remapped(keyframe.debt, lookup.uv), where=mine)
+        _exchange_sky(image, sky, backdrop, (mine & ~on_sky, lookup.uv), (keyframe, dome))
+        away = 1.0 - at_home(keyframe, camera, dome)
+        np.copyto(image, image + np.float32(away) * (backdrop - image), where=(mine & on_sky)[..., None])
+    mask = lookup.covered
+    land = mask & ~on_sky
+    return WarpedView(
+        camera=camera,
+        image=np.clip(image, 0.0, 1.0),
+        disparity=np.where(mask, lookup.disparity, np.float32(0.0)),
+        sky=np.where(on_sky & mask, np.float32(1.0), sky),
+        stretch=stretch,
+        debt=np.where(land, debt + np.log2(np.maximum(stretch, np.float32(1.0))), np.float32(0.0)),
+        mask=mask,
+        backdrop=backdrop,
+    )
+
+
+def _exchange_sky(
+    image: Floats, sky: Floats, backdrop: Floats, where: tuple[NDArray[np.bool_], Floats], source: tuple[Keyframe, Dome]
+) -> None:
+    """Add ``sky * (S(t) - S(s))`` to ``image`` in place, at those pixels of ``where`` that have any sky in them."""
+    mask, uv = where
+    keyframe, dome = source
+    soft = np.nonzero(mask & (sky > 1.0 / 512.0))
+    if not len(soft[0]):
+        return
+    lens = keyframe.camera.intrinsics
+    rays = np.ones((len(soft[0]), 3))
+    rays[:, 0] = (uv[soft][:, 0] - lens.cx) / lens.fx
+    rays[:, 1] = (uv[soft][:, 1] - lens.cy) / lens.fy
+    old = dome.colour((rays @ keyframe.camera.rotation.T)[:, None])[:, 0]
+    image[soft] += sky[soft][:, None] * (backdrop[soft] - old)
+
+
+def _sampled(keyframe: Keyframe, lookup: Lookup, mine: NDArray[np.bool_], magnified: Floats) -> Floats:
+    """Image and sky (h, w, 4) in [0, 1] at ``lookup.uv``, trilinear: minified pixels are averages, not picks."""
+    levels = _levels(keyframe)
+    lod = np.clip(-np.log2(np.maximum(magnified, np.float32(1e-6))), 0.0, len(levels) - 1.0)
+    lowest, highest = int(lod[mine].min()), math.ceil(float(lod[mine].max()))
+    if lowest == highest:
+        return _remapped(levels[lowest], lookup.uv) * np.float32(1.0 / 255.0)
+    out = np.zeros((*lod.shape, 4), np.float32)
+    for level in range(lowest, highest + 1):
+        weight = np.maximum(1.0 - np.abs(lod - level), 0.0) * np.float32(1.0 / 255.0)
+        out += weight[..., None] * _remapped(levels[level], lookup.uv)
+    return out
+
+
+def _levels(keyframe: Keyframe) -> list[NDArray[np.uint8]]:
+    """Image with sky as fourth channel, halved again and again: the mipmap of the renderer's texture."""
+    import cv2
+
+    if keyframe not in _textures:
+        height, width = keyframe.image.shape[:2]
+        sky = cv2.resize(keyframe.sky, (width, height), interpolation=cv2.INTER_LINEAR)
+        levels = [np.dstack([keyframe.image, np.rint(np.clip(sky, 0.0, 1.0) * 255.0).astype(np.uint8)])]
+        while min(levels[-1].shape[:2]) > 32:
+            height, width = levels[-1].shape[:2]
+            levels.append(cv2.resize(levels[-1], (width // 2, height // 2), interpolation=cv2.INTER_AREA))
+        _textures[keyframe] = levels
+    return _textures[keyframe]
+
+
+def _remapped(picture: NDArray[np.uint8] | Floats, uv: Floats) -> Floats:
+    """Sample ``picture`` (h, w[, c]) bilinearly at ``uv`` (..., 2), held at its edges; float32, in the picture's own range."""
+    import cv2
+
+    height, width = picture.shape[:2]
+    scale = np.array([width, height], np.float32)
+    grid = uv * scale - np.float32(0.5)
+    return np.asarray(cv2.remap(picture, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), dtype=np.float32)
