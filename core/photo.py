@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import logging
 import math
 import stat
 import struct
@@ -55,6 +56,7 @@ _DIAGONAL_35 = math.hypot(36.0, 24.0)  # "35 mm equivalent" compares diagonals (
 # open_photo has its own limit, which lies above Pillow's, and one line for what is wrong
 Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, eq=False)
