@@ -136,8 +136,7 @@ def _options(kind: type[Options], arguments: argparse.Namespace) -> Options:
 def _fly(arguments: argparse.Namespace, _: list[str]) -> int:
     from viewer import app
 
-    app.run(_options(FlyOptions, arguments))
-    return 0
+    return app.run(_options(FlyOptions, arguments))
 
 
 def _film(arguments: argparse.Namespace, _: list[str]) -> int:
