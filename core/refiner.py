@@ -1,0 +1,144 @@
+"""The refine clock: makes new keyframes behind the display, of where the camera will be.
+
+It runs in a thread of its own and always takes the newest camera; there is no queue. Whatever goes wrong in it, a generator
+that raises or returns NaN, costs one keyframe and is reported; the flight never notices more than that.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.compose import compose
+from core.frame import Layer
+from core.keyframe import Keyframe
+from core.warp import warp
+
+if TYPE_CHECKING:
+    from core.camera import Camera
+    from core.generator import Generator, RefinedView
+    from core.sky import Dome
+    from core.warp import Warper
+    from core.world import World
+
+_PATIENCE = 3  # failures in a row after which the classical generator takes over
+_RATE_WINDOW = 2.0  # seconds over which the rate is counted
+_CLOSE_SECONDS = 2.0
+
+
+def refine(
+    world: World, generator: Generator, dome: Dome, warper: Warper, camera: Camera, size: tuple[int, int]
+) -> Keyframe | None:
+    """Make the keyframe of ``camera`` at ``size`` = (width, height) from what ``world`` shows there; it is not added.
+
+    Returns None when the generator's view is not finite. Raises whatever the generator raises.
+    """
+    keyframes = world.choose(camera)
+    lookup = warp(keyframes, camera, size, warper)
+    view = generator(compose(Layer(keyframes, lookup), camera, dome))
+    return _keyframe(camera, view)
+
+
+def _keyframe(camera: Camera, view: RefinedView) -> Keyframe | None:
+    if not all(np.isfinite(array).all() for array in (view.image, view.disparity, view.sky, view.debt)):
+        return None
+    image = (np.clip(view.image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+    disparity = np.clip(view.disparity, 0.01, 1.0).astype(np.float32)
+    sky = np.clip(view.sky, 0.0, 1.0).astype(np.float32)
+    return Keyframe(camera, image, disparity, sky, np.maximum(view.debt, 0.0).astype(np.float32))
+
+
+class Refiner:
+    """Keeps ``world`` supplied with keyframes. ``submit`` from the display thread, or ``run_once`` in lockstep; then ``close``.
+
+    ``last_error`` is one line about the latest failure, None before any; ``failures`` counts them.
+    """
+
+    def __init__(
+        self, world: World, generator: Generator, dome: Dome, warper: Warper, size: tuple[int, int], *, lockstep: bool = False
+    ) -> None:
+        """Take a ``generator`` that has begun with the world's photo; ``size`` is the (width, height) of new keyframes."""
+        self.last_error: str | None = None
+        self.failures = 0
+        self._world, self._generator, self._dome, self._warper, self._size = world, generator, dome, warper, size
+        self._failed_in_a_row = 0
+        self._made: deque[float] = deque(maxlen=256)
+        self._wake = threading.Condition()
+        self._newest: Camera | None = None
+        self._closed = False
+        self._thread: threading.Thread | None = None
+        if not lockstep:
+            self._thread = threading.Thread(target=self._run, name="refiner", daemon=True)
+            self._thread.start()
+
+    @property
+    def rate(self) -> float:
+        """Keyframes made per second, over the last two seconds."""
+        since = time.monotonic() - _RATE_WINDOW
+        return sum(made > since for made in list(self._made)) / _RATE_WINDOW
+
+    @property
+    def generator_name(self) -> str:
+        """The generator that is flying."""
+        return self._generator.name
+
+    def submit(self, camera: Camera) -> None:
+        """Ask for a keyframe of ``camera``; a camera that still waits is forgotten. Never waits itself."""
+        with self._wake:
+            self._newest = camera
+            self._wake.notify()
+
+    def run_once(self, camera: Camera) -> Keyframe | None:
+        """Make the keyframe of ``camera`` now and add it to the world; None when there is one already or it failed."""
+        if self._world.sees(camera):
+            return None
+        try:
+            keyframe = refine(self._world, self._generator, self._dome, self._warper, camera, self._size)
+        except Exception as error:  # noqa: BLE001  a generator may raise anything, and the flight must go on
+            self._failed(f"{type(error).__name__}: {error}")
+            return None
+        if keyframe is None or not self._world.add(keyframe):
+            self._failed("the refined view is not finite")
+            return None
+        self._failed_in_a_row = 0
+        self._made.append(time.monotonic())
+        return keyframe
+
+    def close(self) -> None:
+        """Stop, waiting at most two seconds for a refinement under way; safe to call twice."""
+        with self._wake:
+            self._closed = True
+            self._wake.notify()
+        if self._thread is not None:
+            self._thread.join(_CLOSE_SECONDS)
+
+    def _run(self) -> None:
+        while (camera := self._next()) is not None:
+            self.run_once(camera)
+
+    def _next(self) -> Camera | None:
+        """Wait for a camera; None when closed."""
+        with self._wake:
+            self._wake.wait_for(lambda: self._closed or self._newest is not None)
+            camera, self._newest = self._newest, None
+            return None if self._closed else camera
+
+    def _failed(self, reason: str) -> None:
+        self.failures += 1
+        self._failed_in_a_row += 1
+        line = " ".join(reason.split())
+        self.last_error = f"the {self._generator.name} generator failed ({line}); flying on with what is known"
+        if self._failed_in_a_row == _PATIENCE:
+            self._fall_back(line)
+
+    def _fall_back(self, reason: str) -> None:
+        from core.classical import ClassicalGenerator
+
+        fallback = ClassicalGenerator()
+        fallback.begin(self._world.photo, 0)
+        self.last_error = f"the {self._generator.name} generator failed {_PATIENCE} times ({reason}); the classical one took over"
+        self._generator = fallback

@@ -1,0 +1,209 @@
+"""World: all keyframes of a flight. It keeps them, chooses the best for a camera and forgets the least useful.
+
+Keyframes are immutable and the list of them is replaced as a whole, so that readers in other threads never wait.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from core.camera import Camera
+    from core.keyframe import Keyframe
+
+BUDGET_BYTES = 192 * 2**20
+PAPER_STEP = 0.1875  # scene units between two views of the paper
+SAME_PLACE = 0.25 * PAPER_STEP  # two cameras closer than this
+SAME_VIEW = math.radians(1.5)  # and turned less than this see the same picture
+
+_PROBES = (24, 15)  # columns, rows of points of a keyframe that stand for its land
+_CELLS = (12, 8)  # columns, rows of the view in which they are counted
+_CANDIDATES = 10  # keyframes nearest to the camera that are looked at closely
+_REFERENCE_WIDTH = 256  # pixels; a keyframe that magnified shows fewer than this across the view is past its best
+_PHOTO_SHARE = 0.12  # of the view: the photo is chosen while it shows at least this much of it well
+_LEAST_GAIN = 0.02  # of the view: a keyframe that adds less is not worth its warp
+_HELD = 0.03  # of the view: advantage of what is shown already, against flip-flop
+_PROXIMITY = 0.1  # of the view: advantage of a keyframe at the camera itself over one a scene scale away
+_AWAKE = 12  # keyframes chosen lately, which may keep what was computed from them (mesh, textures: 5 times their own size)
+
+
+@dataclass(frozen=True, eq=False)
+class _Entry:
+    keyframe: Keyframe
+    points: NDArray[np.float64]  # (n, 4) world positions of land probes, homogeneous, w = disparity there
+    magnifiable: float  # times that it may be magnified before it shows less than ``_REFERENCE_WIDTH`` pixels across a view
+
+
+class World:
+    """The keyframes of one flight; keyframe 0 is the photo, which is never forgotten. Safe to use from several threads."""
+
+    def __init__(self, photo: Keyframe, budget_bytes: int = BUDGET_BYTES) -> None:
+        """``budget_bytes`` bounds the memory of all keyframes but the photo."""
+        self.photo = photo
+        self._budget = budget_bytes
+        self._lock = threading.Lock()
+        land = photo.disparity[_like(photo.sky, photo.disparity.shape) < 0.5]
+        self.scale = 1.0 / float(np.clip(np.median(land) if land.size else 0.5, 0.1, 1.0))  # scene units
+        self._photo = _entry(photo)
+        self._entries: tuple[_Entry, ...] = ()
+        self._lately: deque[int] = deque(maxlen=_AWAKE)  # serials
+
+    @property
+    def keyframes(self) -> tuple[Keyframe, ...]:
+        """The photo and all others, oldest first."""
+        return (self.photo, *(entry.keyframe for entry in self._entries))
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of all keyframes but the photo, without what is computed from them."""
+        return _bytes(self._entries)
+
+    def __len__(self) -> int:
+        """Count the keyframes, with the photo."""
+        return 1 + len(self._entries)
+
+    def add(self, keyframe: Keyframe) -> bool:
+        """Take up ``keyframe``, forgetting others beyond the budget.
+
+        Returns False, and leaves the world as it was, when a keyframe of the same place and view is there already (what was
+        seen once stays) or when it holds NaN or infinity.
+        """
+        arrays = (keyframe.disparity, keyframe.sky, keyframe.debt, keyframe.camera.world_from_camera)
+        if not all(np.isfinite(array).all() for array in arrays) or self.sees(keyframe.camera):
+            return False
+        entry = _entry(keyframe)
+        with self._lock:
+            rested = tuple(self._rested(old) for old in self._entries)
+            self._entries = self._within_budget((*rested, entry), keyframe.camera)
+        return True
+
+    def _rested(self, entry: _Entry) -> _Entry:
+        """Swap a keyframe not chosen lately for a copy without mesh and textures, which then go with the original."""
+        keyframe = entry.keyframe
+        if keyframe.serial in self._lately or "mesh" not in vars(keyframe):
+            return entry
+        return replace(entry, keyframe=replace(keyframe))
+
+    def sees(self, camera: Camera) -> bool:
+        """Whether a keyframe other than the photo was made at practically this place, view and lens."""
+        lens = camera.intrinsics
+        entries = self._entries
+        if not entries:
+            return False
+        places, turns = _distances(entries, camera)
+        for i in np.nonzero((places < SAME_PLACE) & (turns < SAME_VIEW))[0]:
+            other = entries[i].keyframe.camera.intrinsics
+            if other.fx <= 1.01 * lens.fx and other.fy <= 1.01 * lens.fy:
+                return True
+        return False
+
+    def nearest(self, camera: Camera) -> Keyframe:
+        """Return the keyframe, the photo included, whose pose is nearest to ``camera``."""
+        entries = (self._photo, *self._entries)
+        return entries[int(np.argmin(self._cost(entries, camera)))].keyframe
+
+    def choose(self, camera: Camera, count: int = 3, held: Iterable[Keyframe] = ()) -> tuple[Keyframe, ...]:
+        """Return at most ``count`` (>= 1) keyframes that together show ``camera`` best, the best first, never none.
+
+        The photo is among them while it shows a fair part of the view well. Keyframes in ``held``, what is shown already, keep
+        a small advantage, so that the choice does not flip to and fro.
+        """
+        entries = self._entries
+        if len(entries) > _CANDIDATES:
+            nearest = np.argsort(self._cost(entries, camera), kind="stable")[:_CANDIDATES]
+            entries = tuple(entries[i] for i in sorted(nearest))
+        entries = (self._photo, *entries)
+        cost = self._cost(entries, camera)
+        shown = {keyframe.serial for keyframe in held}
+        bonus = _PROXIMITY * np.exp(-cost) + _HELD * np.array([e.keyframe.serial in shown for e in entries])
+        views = np.stack([_seen(entry, camera) for entry in entries])
+        chosen = [0] if views[0].mean() >= _PHOTO_SHARE else []
+        covered = views[chosen[0]] if chosen else np.zeros_like(views[0])
+        while len(chosen) < min(count, len(entries)):
+            gain = np.maximum(views - covered, 0.0).mean(axis=1)
+            score = np.where(gain + _HELD * (bonus >= _HELD) >= _LEAST_GAIN, gain + bonus, -1.0)
+            score[[0, *chosen]] = -1.0
+            best = int(np.argmax(score))
+            if score[best] < 0.0:
+                break
+            chosen.append(best)
+            covered = np.maximum(covered, views[best])
+        if not chosen:
+            chosen = [int(np.argmin(cost))]
+        chosen.sort(key=lambda i: -float(views[i].mean() + bonus[i]))
+        keyframes = tuple(entries[i].keyframe for i in chosen)
+        for keyframe in keyframes:
+            if keyframe.serial not in self._lately:
+                self._lately.append(keyframe.serial)
+        return keyframes
+
+    def _cost(self, entries: tuple[_Entry, ...], camera: Camera) -> NDArray[np.float64]:
+        """How far each keyframe's pose is: distance in scene scales and angle in fields of view, as one length."""
+        places, turns = _distances(entries, camera)
+        return np.hypot(places / self.scale, turns / max(camera.intrinsics.fov))
+
+    def _within_budget(self, entries: tuple[_Entry, ...], camera: Camera) -> tuple[_Entry, ...]:
+        """Forget, one by one, the keyframe that is most alike its neighbours for its distance to ``camera``; never the last."""
+        kept = list(entries)
+        while len(kept) > 1 and _bytes(kept) > self._budget:
+            old = tuple(kept[:-1])
+            positions = np.array([entry.keyframe.camera.position for entry in kept])
+            apart = np.linalg.norm(positions[:-1, None] - positions[None], axis=-1)
+            apart[np.arange(len(old)), np.arange(len(old))] = np.inf
+            gap = apart.min(axis=1) + 0.1 * SAME_PLACE
+            del kept[int(np.argmin(gap / (1.0 + self._cost(old, camera))))]
+        return tuple(kept)
+
+
+def _bytes(entries: Iterable[_Entry]) -> int:
+    return sum(entry.keyframe.nbytes for entry in entries)
+
+
+def _distances(entries: tuple[_Entry, ...], camera: Camera) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distance (scene units) and angle (radians) of each keyframe's pose to ``camera``, each (n,)."""
+    poses = np.array([entry.keyframe.camera.world_from_camera for entry in entries])
+    places = np.linalg.norm(poses[:, :3, 3] - camera.position, axis=1)
+    traces = np.einsum("nij,ij->n", poses[:, :3, :3], camera.rotation)
+    return places, np.arccos(np.clip(0.5 * (traces - 1.0), -1.0, 1.0))
+
+
+def _like(picture: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Sample ``picture`` at the pixel centres of an array of ``shape`` over the same uv square."""
+    rows = ((np.arange(shape[0]) + 0.5) * picture.shape[0] / shape[0]).astype(int)
+    columns = ((np.arange(shape[1]) + 0.5) * picture.shape[1] / shape[1]).astype(int)
+    return picture[np.ix_(rows, columns)]
+
+
+def _entry(keyframe: Keyframe) -> _Entry:
+    columns, rows = _PROBES
+    disparity = np.maximum(_like(keyframe.disparity, (rows, columns)).astype(np.float64), 1e-3)
+    land = _like(keyframe.sky, (rows, columns)) < 0.5
+    local = keyframe.camera.rays(columns, rows)[land] / disparity[land][:, None]
+    pose = keyframe.camera.world_from_camera
+    world = local @ pose[:3, :3].T + pose[:3, 3]
+    points = np.column_stack([world, disparity[land]])
+    width_at_unit_focus = keyframe.image.shape[1] * keyframe.camera.intrinsics.fx
+    return _Entry(keyframe, points, width_at_unit_focus / _REFERENCE_WIDTH)
+
+
+def _seen(entry: _Entry, camera: Camera) -> NDArray[np.float64]:
+    """How well the keyframe shows each cell of the view, flat, [0, 1]: 1 where sampled finely, 0 where not at all."""
+    columns, rows = _CELLS
+    out = np.zeros(columns * rows)
+    uv, disparity = camera.project(entry.points[:, :3])
+    inside = (disparity > 0.0) & (uv >= 0.0).all(axis=1) & (uv < 1.0).all(axis=1)
+    cell = (uv[inside] * (columns, rows)).astype(int)
+    nearer = disparity[inside] / entry.points[inside, 3]
+    fine = entry.magnifiable / np.maximum(nearer * camera.intrinsics.fx, 1e-9)
+    np.maximum.at(out, cell[:, 1] * columns + cell[:, 0], np.clip(fine, 0.0, 1.0))
+    return out
