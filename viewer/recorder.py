@@ -1,0 +1,166 @@
+"""Recorder: what is on screen becomes a video, at a constant frame rate, without ever holding up the display.
+
+Pictures are copied into a bounded queue and encoded on a thread of their own. Video time equals wall time: a
+slow display has its pictures repeated, a fast one has some of them skipped, and what finds the queue full is
+dropped and counted.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from queue import Empty, Queue, SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from core.errors import RecordingError
+from viewer.mp4 import Mp4Writer, even
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from types import TracebackType
+
+    from numpy.typing import NDArray
+
+QUEUE_BYTES = 128 << 20
+LONGEST_QUEUE = 30  # pictures, one second of video: longer would only delay what a killed process keeps
+
+
+class Recorder:
+    """A recording under way.
+
+    ``size`` is (width, height) of the pictures, pixels; an odd last column or row is cut. ``metadata`` goes into
+    the file (title, comment). With ``lockstep`` every picture becomes one video frame and ``offer`` waits for room
+    (films); without, pictures are placed by their time (live). Raises RecordingError when the file cannot be
+    created; whatever goes wrong later ends the recording, keeps the file up to there and is told by ``error``.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        size: tuple[int, int],
+        fps: float = 30.0,
+        metadata: Mapping[str, str] | None = None,
+        *,
+        lockstep: bool = False,
+        capacity: int | None = None,
+    ) -> None:
+        _create(path)
+        if min(size) < 2:
+            raise RecordingError(f"cannot record {size[0]}x{size[1]} pixels; make the picture larger")
+        self.path = path
+        self.size = even(size)
+        self.fps = Fraction(fps).limit_denominator(1001)
+        self.lockstep = lockstep
+        self.frames = 0  # video frames encoded so far
+        self.dropped = 0  # video frames that show an older picture because the encoder was busy
+        self.encoder: str | None = None  # FFmpeg's name of the encoder, once it is open
+        self.error: RecordingError | None = None
+        room = min(LONGEST_QUEUE, max(4, QUEUE_BYTES // (3 * size[0] * size[1])))
+        self._queue: Queue[tuple[int, NDArray[np.uint8]] | None] = Queue(capacity or room)
+        self._spare: SimpleQueue[NDArray[np.uint8]] = SimpleQueue()
+        self._start: float | None = None
+        self._slot = -1  # of the newest picture taken
+        self._ending = False
+        self._metadata = dict(metadata or {})
+        self._thread = Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def seconds(self) -> float:
+        """Length of the video so far, seconds."""
+        return float((self._slot + 1) / self.fps)
+
+    @property
+    def done(self) -> bool:
+        """Whether the file is closed, in peace or by an error."""
+        return not self._thread.is_alive()
+
+    def slot(self, seconds: float) -> int:
+        """Index of the video frame for a picture shown at ``seconds`` on any steady clock; the first is 0."""
+        if self._start is None:
+            self._start = seconds
+        return math.floor((seconds - self._start) * float(self.fps) + 0.5)
+
+    def offer(self, picture: NDArray[np.uint8], seconds: float = 0.0) -> bool:
+        """Take a copy of ``picture``, (h, w, 3) uint8 sRGB, top row first, shown at ``seconds``, if due.
+
+        Returns whether it was taken. Live, this never waits: a picture for a frame that has one is skipped, and one
+        that finds the queue full is dropped and counted. A picture whose size has changed meanwhile (a resized
+        window) is fitted to the recording.
+        """
+        slot = self._slot + 1 if self.lockstep else self.slot(seconds)
+        if self._ending or self.error is not None or slot <= self._slot:
+            return False
+        missed, self._slot = slot - self._slot, slot
+        if self._queue.full() and not self.lockstep:  # there is only one producer, so room stays once it is seen
+            self.dropped += missed
+            return False
+        self._queue.put((slot, self._copy(picture)))
+        return True
+
+    def finish(self) -> None:
+        """End the recording without waiting: what is queued is still encoded; ``done`` tells when."""
+        if not self._ending:
+            self._ending = True
+            Thread(target=self._queue.put, args=(None,), daemon=True).start()
+
+    def close(self) -> None:
+        """End the recording and wait until the file is closed."""
+        self.finish()
+        self._thread.join()
+
+    def _copy(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Copy into an array that the encoder is done with, if there is one of this size."""
+        try:
+            copy = self._spare.get_nowait()
+        except Empty:
+            copy = np.empty(picture.shape, np.uint8)
+        if copy.shape != picture.shape:
+            copy = np.empty(picture.shape, np.uint8)
+        np.copyto(copy, picture)
+        return copy
+
+    def _run(self) -> None:
+        try:
+            self._encode()
+        except Exception as error:  # noqa: BLE001 - it is told, and the flight goes on
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            kept = self.frames / float(self.fps)
+            self.error = RecordingError(f"recording to {self.path} stopped: {reason}; {kept:.1f} s are kept")
+            while self._queue.get() is not None:  # so that nobody waits for room
+                pass
+
+    def _encode(self) -> None:
+        writer = Mp4Writer(self.path, self.size, self.fps, self._metadata, film=self.lockstep)
+        self.encoder = writer.encoder
+        try:
+            while (item := self._queue.get()) is not None:
+                slot, picture = item
+                while self.frames < slot:  # nothing new was shown for these
+                    writer.repeat(self.frames)
+                    self.frames += 1
+                writer.write(picture, slot)
+                self.frames += 1
+                self._spare.put(picture)
+        finally:
+            writer.close()
+
+
+def _create(path: Path) -> None:
+    """Make sure that the file can be written, or raise RecordingError."""
+    if not path.parent.is_dir():
+        raise RecordingError(f"cannot record to {path}: there is no folder {path.parent}; create it or name another")
+    try:
+        path.open("wb").close()
+    except OSError as error:
+        raise RecordingError(f"cannot record to {path}: {error.strerror}; name another place") from error
