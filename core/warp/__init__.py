@@ -1,4 +1,4 @@
-"""The warp: keyframes and a camera in, a lookup out. Colours are not touched; see ``core.warp.lookup``."""
+"""The warp: keyframes and a camera in, a lookup out. Colours are not touched: ``core.warp.sample`` reads them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,24 @@ def warp(keyframes: Sequence[Keyframe], camera: Camera, size: tuple[int, int], w
 
 
 def make_warper() -> Warper:
-    """Return the fastest warper of this machine: CUDA where CuPy finds a device, else all CPU cores."""
+    """Return the fastest warper of this machine: CUDA where CuPy finds a GPU, else all CPU cores."""
+    from core.warp import cuda
+
+    if cuda.available():
+        return cuda.CudaWarper()
     from core.warp.cpu import CpuWarper
 
     return CpuWarper()
+
+
+def warm_up(warper: Warper) -> None:
+    """Compile all kernels, so that no frame waits for it: seconds on a machine's first run, then read from a cache on disk."""
+    import numpy as np
+
+    from core.camera import Camera, Intrinsics
+    from core.keyframe import Keyframe
+
+    flat = np.full((4, 4), 0.5, np.float32)
+    blank = np.zeros((4, 4), np.float32)
+    camera = Camera(Intrinsics.from_fov(1.0, 1.0))
+    warp([Keyframe(camera, np.zeros((4, 4, 3), np.uint8), flat, blank, blank)], camera, (4, 4), warper)

@@ -10,6 +10,7 @@ import numpy as np
 
 from core.warp import raster
 from core.warp.lookup import HOLE, Lookup
+from core.warp.recycler import Recycler
 from core.warp.visibility import Visibility, largest_quad, projection, rotation_homography
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class CpuWarper:
 
     def __init__(self, threads: int | None = None) -> None:
         self._threads = threads or len(os.sched_getaffinity(0))
+        self._recycler = Recycler()
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="warp")
 
     def rasterise(self, keyframe: Keyframe, camera: Camera, size: tuple[int, int]) -> Visibility:
@@ -34,22 +36,23 @@ class CpuWarper:
         mesh = keyframe.mesh
         matrix = projection(keyframe.camera, camera, size)
         limit = np.array(largest_quad(keyframe, camera, size))
-        points = np.empty((len(mesh.vertices), 4), np.float32)
+        empty = self._recycler.empty
+        points = empty((len(mesh.vertices), 4), np.float32)
         self._in_bands(len(points), lambda first, last: raster.project(mesh.vertices, matrix, points, first, last))
         view = Visibility(
             keyframe,
             camera,
-            np.empty((height, width), np.uint8),
-            np.empty((height, width, 2), np.float32),
-            np.empty((height, width), np.float32),
-            np.empty((height, width), np.float32),
+            empty((height, width), np.uint8),
+            empty((height, width, 2), np.float32),
+            empty((height, width), np.float32),
+            empty((height, width), np.float32),
         )
 
         def band(top: int, bottom: int) -> None:
-            keys = np.zeros((bottom - top, width), np.uint64)
+            keys = empty((bottom - top, width), np.uint64)
+            keys.fill(0)
             raster.rasterise(points, mesh.quads, mesh.veiled, keys, top, limit)
-            rows = (a[top:bottom] for a in (view.surface, view.uv, view.disparity, view.stretch))
-            raster.decode(points, mesh.vertices, mesh.quads, keys, top, mesh.shape, *rows)
+            raster.decode(points, mesh.vertices, mesh.quads, keys, top, mesh.shape, _rows(view, top, bottom))
 
         self._in_bands(height, band)
         return view
@@ -61,21 +64,25 @@ class CpuWarper:
         and the earlier one where they are equal. What no land covers is sky if rotation alone leads to sky of some keyframe.
         """
         width, height = size
-        slot = np.full((height, width), HOLE, np.int8)
-        uv = np.zeros((height, width, 2), np.float32)
-        disparity = np.zeros((height, width), np.float32)
-        stretch = np.zeros((height, width), np.float32)
+        empty = self._recycler.empty
+        slot = empty((height, width), np.int8)
+        uv = empty((height, width, 2), np.float32)
+        disparity = empty((height, width), np.float32)
+        stretch = empty((height, width), np.float32)
         homographies = [rotation_homography(view.keyframe.camera, view.camera) for view in views]
 
         def band(top: int, bottom: int) -> None:
             chosen = (slot[top:bottom], uv[top:bottom], disparity[top:bottom], stretch[top:bottom])
             shape = chosen[0].shape
-            surface, nearest, finest = np.zeros(shape, np.uint8), np.zeros(shape, np.float32), np.full(shape, np.inf, np.float32)
-            rows = [tuple(a[top:bottom] for a in (v.surface, v.uv, v.disparity, v.stretch)) for v in views]
-            for row in rows:
-                raster.keep_nearest(row[0], row[2], surface, nearest)
+            surface, nearest, finest = empty(shape, np.uint8), empty(shape, np.float32), empty(shape, np.float32)
+            chosen[0].fill(HOLE)
+            finest.fill(np.inf)
+            for array in (*chosen[1:], surface, nearest):
+                array.fill(0)
+            for view in views:
+                raster.keep_nearest(_rows(view, top, bottom), surface, nearest)
             for i, view in enumerate(views):
-                raster.take_finest(rows[i], chosen, surface, nearest, finest, i, view.coarseness)
+                raster.take_finest(_rows(view, top, bottom), i, view.coarseness, surface, nearest, finest, chosen)
             for i, view in enumerate(views):
                 raster.show_sky(view.keyframe.sky, homographies[i], i, top, size, chosen)
 
@@ -88,3 +95,7 @@ class CpuWarper:
         borders = [count * i // bands for i in range(bands + 1)]
         for _ in self._pool.map(work, borders[:-1], borders[1:]):
             pass
+
+
+def _rows(view: Visibility, top: int, bottom: int) -> raster.View:
+    return view.surface[top:bottom], view.uv[top:bottom], view.disparity[top:bottom], view.stretch[top:bottom]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 HOLE = -1
@@ -33,4 +34,4 @@ class Lookup:
     @property
     def covered(self) -> NDArray[np.bool_]:
         """Where any keyframe is seen."""
-        return self.slot != HOLE
+        return np.not_equal(self.slot, HOLE)

@@ -1,14 +1,14 @@
 """Mesh: the surface of one keyframe, torn where its depth is discontinuous. What the warp rasterises.
 
-Disparity is linear on screen for every plane (it is an affine function of uv), so a plane seen at any angle is a linear ramp, and what
-is not a ramp is a candidate for a tear. A torn quad is not thrown away: each of its corners keeps its quarter at its own depth. Seen
-from the keyframe itself the quarters still tile the image exactly; seen from elsewhere they part and a hole opens.
+Disparity is linear on screen for every plane (it is an affine function of uv), so a plane seen at any angle is a linear ramp, and
+what is not a ramp is a candidate for a tear. A torn quad is not thrown away: each of its corners keeps its quarter at its own
+depth. Seen from the keyframe itself the quarters still tile the image exactly; seen from elsewhere they part and a hole opens.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.keyframe import Keyframe
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 GRAZING = 25.0  # tangent of the incidence beyond which a step in depth is taken for a tear (87.7 degrees from the normal)
 FAR = 0.04  # disparity below which parallax is too small to tear at finer steps than there
@@ -75,7 +77,7 @@ class Mesh:
         )
 
 
-def _corners(array: NDArray[np.generic]) -> NDArray[np.generic]:
+def _corners(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
     """Corners top-left, top-right, bottom-left, bottom-right of every quad of a grid: (h, w) to (h - 1, w - 1, 4)."""
     return np.stack([array[:-1, :-1], array[:-1, 1:], array[1:, :-1], array[1:, 1:]], axis=-1)
 
@@ -124,17 +126,17 @@ def _clearest(sky: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.fl
     ratio = max(sky.shape[0] / shape[0], sky.shape[1] / shape[1])
     if ratio > 1.0:
         reach = 2 * int(np.ceil(ratio / 2.0)) + 1
-        sky = cv2.erode(sky, np.ones((reach, reach), np.uint8))
+        sky = np.asarray(cv2.erode(sky, np.ones((reach, reach), np.uint8)), np.float32)
     if sky.shape == shape:
         return sky
-    return cv2.resize(sky, shape[::-1], interpolation=cv2.INTER_NEAREST)
+    return np.asarray(cv2.resize(sky, shape[::-1], interpolation=cv2.INTER_NEAREST), np.float32)
 
 
 def _quarters(corners: NDArray[np.float32], torn: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Cut quads into quarters, one a corner, each at the depth of the corners that are still joined to it.
 
-    ``corners`` (n, 4, 3) as in ``Mesh.quads``, ``torn`` (n, 4) the edges top, bottom, left, right. Returns (n, 4, 4, 3): vertices of the
-    quarter of each corner.
+    ``corners`` (n, 4, 3) as in ``Mesh.quads``, ``torn`` (n, 4) the edges top, bottom, left, right. Returns (n, 4, 4, 3): vertices
+    of the quarter of each corner.
     """
     out = np.empty((len(corners), 4, 4, 3), np.float32)
     centre = corners[..., :2].mean(1)

@@ -1,4 +1,4 @@
-"""Visibility: what one keyframe shows of its land in a target camera, before the keyframes of a world are weighed against each other."""
+"""Visibility: what one keyframe shows of its land in a target camera, before keyframes are weighed against each other."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 NOTHING, VEILED, LAND = 0, 1, 2  # values of ``Visibility.surface``: uncovered, land that is mostly sky, land
 
 MAGNIFICATION = 64.0  # quads that came this much closer, or grew this much, are dropped: flying through a surface must not flash
+OUTSIDE = 1e6  # target pixels from the corner beyond which a vertex is no use, and float32 no longer holds the grid
 AGREEMENT = 0.92  # two keyframes see the same surface where their disparities are within this ratio
 SKY = 0.5  # soft sky alpha from which a pixel is sky
 GRID = 4096.0  # target positions are rounded to this many parts of a pixel, so that edge tests are exact and nothing cracks
@@ -67,7 +68,7 @@ def rotation_homography(source: Camera, target: Camera) -> NDArray[np.float64]:
 
 
 def largest_quad(keyframe: Keyframe, camera: Camera, size: tuple[int, int]) -> tuple[float, float]:
-    """Width and height in target pixels from which a quad is dropped: a pixel as it would be seen without motion, times the limit."""
+    """Width and height in target pixels from which a quad is dropped: its size without motion times the limit."""
     (height, width), source, target = keyframe.disparity.shape, keyframe.camera.intrinsics, camera.intrinsics
     return (
         MAGNIFICATION * size[0] * target.fx / (width * source.fx),
