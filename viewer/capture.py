@@ -9,8 +9,12 @@ from viewer.readback import ReadbackRing
 
 if TYPE_CHECKING:
     import moderngl
+    import numpy as np
+    from numpy.typing import NDArray
 
     from viewer.recorder import Recorder
+
+SETTLED = 0.03  # seconds after which a picture is surely drawn, so that a slow display need not wait for two more
 
 
 class Capture:
@@ -28,6 +32,8 @@ class Capture:
 
     def shoot(self, framebuffer: moderngl.Framebuffer, seconds: float) -> None:
         """Record what ``framebuffer`` shows at ``seconds`` (any steady clock); never waits in a live recording."""
+        if self._ring is not None and self._times and seconds - self._times[0] >= SETTLED:
+            self._hand_over(self._ring.pull())
         slot = self.recorder.slot(seconds)
         if slot <= self._slot and not self.recorder.lockstep:
             return
@@ -38,7 +44,7 @@ class Capture:
         self._times.append(seconds)
         picture = self._ring.push(framebuffer)
         if picture is not None:
-            self.recorder.offer(picture, self._times.popleft())
+            self._hand_over(picture)
 
     def finish(self) -> None:
         """Hand over the pictures still on their way and end the recording, without waiting for the encoder."""
@@ -49,6 +55,9 @@ class Capture:
         if self._ring is None:
             return
         for picture in self._ring.drain():
-            self.recorder.offer(picture, self._times.popleft())
+            self._hand_over(picture)
         self._ring.release()
         self._ring = None
+
+    def _hand_over(self, picture: NDArray[np.uint8]) -> None:
+        self.recorder.offer(picture, self._times.popleft())

@@ -40,19 +40,22 @@ class ReadbackRing:
         buffer = self._buffers[self._pushed % len(self._buffers)]
         framebuffer.read_into(buffer, viewport=(0, 0, *self.size), components=3, alignment=1)
         self._pushed += 1
-        return self._pull() if self._pushed - self._pulled == len(self._buffers) else None
+        return self.pull() if self._pushed - self._pulled == len(self._buffers) else None
+
+    def pull(self) -> NDArray[np.uint8]:
+        """Return the oldest picture on its way, waiting for it if it is still being drawn."""
+        if self._pulled == self._pushed:
+            raise ValueError("no picture is on its way; push one first")
+        self._buffers[self._pulled % len(self._buffers)].read_into(self._picture)
+        self._pulled += 1
+        return self._picture[::-1]  # OpenGL's first row is the bottom one
 
     def drain(self) -> Iterator[NDArray[np.uint8]]:
         """Pictures still on their way, oldest first, each valid until the next is asked for."""
         while self._pulled < self._pushed:
-            yield self._pull()
+            yield self.pull()
 
     def release(self) -> None:
         """Free the buffers; the ring cannot be used afterwards."""
         for buffer in self._buffers:
             buffer.release()
-
-    def _pull(self) -> NDArray[np.uint8]:
-        self._buffers[self._pulled % len(self._buffers)].read_into(self._picture)
-        self._pulled += 1
-        return self._picture[::-1]  # OpenGL's first row is the bottom one
