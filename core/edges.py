@@ -1,0 +1,127 @@
+"""Maps made crisp: a network's soft answer follows the edges of the photograph it was asked about.
+
+Images (h, w, 3) float32 in [0, 1], maps (h, w) float32.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_LEAST_STEP = 0.03  # of disparity: smaller steps move less than a pixel apart in a stride of flight
+_SNAP_PASSES = 3
+
+
+def resized(array: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Resize to ``size`` = (width, height): averaging when shrinking, bilinear when growing."""
+    shrink = size[0] * size[1] < array.shape[0] * array.shape[1]
+    return np.asarray(cv2.resize(array, size, interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR), np.float32)
+
+
+def _box(array: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
+    side = 2 * radius + 1
+    return np.asarray(cv2.boxFilter(array, -1, (side, side), borderType=cv2.BORDER_REFLECT), np.float32)
+
+
+class GuidedFilter:
+    """The guided filter with a colour guide (He, Sun and Tang, 2013, eq. 19-21), its statistics computed once a guide."""
+
+    def __init__(self, guide: NDArray[np.float32], radius: int, epsilon: float) -> None:
+        self._guide, self._radius = guide, radius
+        self._mean = _box(guide, radius)
+        pairs = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+        a, b, c, d, e, f = (
+            _box(guide[..., i] * guide[..., j], radius) - self._mean[..., i] * self._mean[..., j] + (epsilon if i == j else 0.0)
+            for i, j in pairs
+        )
+        # inverse of the symmetric covariance [[a, b, c], [b, d, e], [c, e, f]] by its cofactors
+        cofactors = (d * f - e * e, c * e - b * f, b * e - c * d, a * f - c * c, b * c - a * e, a * d - b * b)
+        determinant = a * cofactors[0] + b * cofactors[1] + c * cofactors[2]
+        self._inverse = [cofactor / determinant for cofactor in cofactors]
+
+    def coefficients(self, source: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the local linear model of ``source`` in the guide's colours, (h, w, 4): three slopes and an offset."""
+        mean = _box(source, self._radius)
+        r, g, b = (_box(self._guide[..., k] * source, self._radius) - self._mean[..., k] * mean for k in range(3))
+        rr, rg, rb, gg, gb, bb = self._inverse
+        slopes = np.stack([rr * r + rg * g + rb * b, rg * r + gg * g + gb * b, rb * r + gb * g + bb * b], axis=-1)
+        offset = mean - np.einsum("hwk,hwk->hw", slopes, self._mean)
+        return _box(np.concatenate([slopes, offset[..., None]], axis=-1), self._radius)
+
+    def __call__(self, source: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return ``source`` smoothed, its edges where the guide has edges."""
+        return applied(self.coefficients(source), self._guide)
+
+
+def applied(coefficients: NDArray[np.float32], guide: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Evaluate a guided filter's linear model on a guide of any size (the fast guided filter's upsampling)."""
+    h, w = guide.shape[:2]
+    if coefficients.shape[:2] != (h, w):
+        coefficients = np.asarray(cv2.resize(coefficients, (w, h), interpolation=cv2.INTER_LINEAR))
+    return np.asarray(np.einsum("hwk,hwk->hw", coefficients[..., :3], guide) + coefficients[..., 3], np.float32)
+
+
+def crisp_sky(sky: NDArray[np.float32], low: NDArray[np.float32], high: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bring a sky probability to the resolution and the skyline of the image ``high``.
+
+    ``low`` is the same image at the size at which the linear model is fitted. Only a band about the skyline is touched, so
+    that clouds and snow keep the network's verdict.
+    """
+    h, w = low.shape[:2]
+    coarse = resized(sky, (w, h))
+    model = GuidedFilter(low, 4, 1e-4).coefficients(coarse)
+    fine = np.clip((applied(model, high) - 0.5) * 1.6 + 0.5, 0.0, 1.0)
+    kernel = np.ones((9, 9), np.uint8)
+    band = cv2.dilate(coarse, kernel) - cv2.erode(coarse, kernel)
+    size = (high.shape[1], high.shape[0])
+    weight = resized(np.clip(cv2.blur(band, (5, 5)) * 2.0 - 0.4, 0.0, 1.0).astype(np.float32), size)
+    return np.asarray(np.clip(weight * fine + (1.0 - weight) * resized(coarse, size), 0.0, 1.0), np.float32)
+
+
+def land_extended(disparity: NDArray[np.float32], sky: NDArray[np.float32], rim: int = 2) -> NDArray[np.float32]:
+    """Continue land across the skyline: pixels under sky, and a rim of ``rim`` pixels below it, take the nearest land's value.
+
+    Without this a ridge's rim falls off towards the sky's distance and is drawn out into a curtain when flown at.
+    All land or all sky: nothing to continue, returned as it is.
+    """
+    land = cv2.erode((sky < 0.5).astype(np.uint8), np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
+    if land.all() or not land.any():
+        return disparity
+    distance, labels = cv2.distanceTransformWithLabels(1 - land, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    inside = land.astype(bool)
+    values = np.zeros(int(labels.max()) + 1, np.float32)
+    values[labels[inside]] = disparity[inside]
+    nearest = values[labels]
+    # far from land the nearest value jumps from ridge to ridge: smooth there
+    weight = np.clip((distance - 8.0) / 16.0, 0.0, 1.0)
+    smooth = cv2.GaussianBlur(nearest, (0, 0), 0.04 * max(nearest.shape))
+    return np.asarray(nearest + weight * (smooth - nearest), np.float32)
+
+
+def snapped(disparity: NDArray[np.float32], image: NDArray[np.float32], radius: int = 4) -> NDArray[np.float32]:
+    """Turn the ramps between near and far into steps that lie on the image's edges; slopes stay slopes.
+
+    A guided filter aligns each ramp with the image; then every pixel moves towards the nearer of the least and the greatest
+    disparity around it. Only where the range within ``radius`` is most of the range within three times as much: a slope,
+    whose range grows with the window, is left alone.
+    """
+    out = GuidedFilter(image, radius, 1e-3)(disparity)
+    for _ in range(_SNAP_PASSES):
+        least, greatest = _range(out, radius)
+        spread = greatest - least
+        wide_least, wide_greatest = _range(out, 3 * radius)
+        concentration = spread / np.maximum(wide_greatest - wide_least, 1e-6)
+        weight = np.clip(4.0 * concentration - 1.8, 0.0, 1.0) * np.clip(spread / _LEAST_STEP - 1.0, 0.0, 1.0)
+        place = np.clip(((out - least) / np.maximum(spread, 1e-6) - 0.5) * 3.0 + 0.5, 0.0, 1.0)
+        out = (out + weight * (least + place * spread - out)).astype(np.float32)
+    return out
+
+
+def _range(x: NDArray[np.float32], radius: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    kernel = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+    return np.asarray(cv2.erode(x, kernel), np.float32), np.asarray(cv2.dilate(x, kernel), np.float32)

@@ -1,0 +1,179 @@
+"""Perception: a photograph to the disparity of its land and its soft sky.
+
+Disparity is 1 / depth in scene units: the 97th percentile of land lies at 0.8 and values at [0.01, 1] (InfiniteNature-Zero,
+section 4, input preparation). Under sky, disparity continues the land beside it, so that a ridge has no falling rim.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.errors import PerceptionError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from core.perception_network import PerceptionNetwork
+
+BACKENDS = ("shipped", "depth-anything")
+NEAR_LAND, NEAR_PERCENTILE = 0.8, 97.0
+LEAST_DISPARITY, GREATEST_DISPARITY = 0.01, 1.0
+GEOMETRY_SIDE = 512  # longer side of disparity, pixels
+SKY_SIDE = 1024  # greatest longer side of sky, pixels
+_LEAST_SIDE = 8  # of either map: a panorama keeps some height
+_NETWORK_AREA = 448 * 288  # pixels the network sees, as in its last stage of training
+_STRIDE = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What perception says of a photo. Both maps cover the whole photo; their sizes differ.
+
+    ``disparity`` float32 (h, w) in [0.01, 1], longer side 512; ``sky`` float32 (h, w) in [0, 1], longer side at most 1024.
+    """
+
+    disparity: NDArray[np.float32]
+    sky: NDArray[np.float32]
+
+
+def perceive(image: NDArray[np.uint8], backend: str = "shipped") -> Scene:
+    """Perceive a photo: ``image`` uint8 (H, W, 3) sRGB of any size and shape.
+
+    ``backend`` "shipped" takes disparity and sky from the shipped network, "depth-anything" disparity from Depth Anything V2
+    Small through ``transformers`` and sky from the shipped network.
+
+    Raises:
+        WeightsError: the shipped weights are missing or damaged; ``plain_scene`` needs none.
+        PerceptionError: the backend does not exist or is not installed.
+
+    """
+    if backend not in BACKENDS:
+        raise PerceptionError(f"no perception backend {backend!r}: choose one of {', '.join(BACKENDS)}")
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
+        raise ValueError(f"image must be uint8 (H, W, 3), not {image.dtype} {image.shape}")
+    root, sky = _network_maps(image)
+    disparity = np.square(root)
+    if backend == "depth-anything":
+        from core.depth_anything import estimate
+
+        disparity = estimate(image)
+    return assembled(image, disparity, sky)
+
+
+def assembled(image: NDArray[np.uint8], disparity: NDArray[np.float32], sky: NDArray[np.float32]) -> Scene:
+    """Make a scene of raw maps of any sizes: aligned with the photo's edges, continued under the sky, normalised."""
+    from core.edges import crisp_sky, land_extended, resized, snapped
+
+    h, w = image.shape[:2]
+    geometry = _size_within(w, h, GEOMETRY_SIDE, enlarge=True)
+    low = resized(_as_float(image, geometry), geometry)
+    size = _size_within(w, h, SKY_SIDE, enlarge=False)
+    fine_sky = crisp_sky(sky, low, _as_float(image, size))
+    sky_here = resized(fine_sky, geometry)
+    land = land_extended(resized(disparity, geometry), sky_here, rim=3)
+    sharp = land_extended(snapped(land, low), sky_here, rim=1)
+    return Scene(normalised(sharp, fine_sky), fine_sky)
+
+
+def normalised(disparity: NDArray[np.float32], sky: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale disparity (h, w) so that the 97th percentile of land (sky < 0.5; all, if there is none) is 0.8; clip to [0.01, 1].
+
+    ``sky`` may have another size. A scale alone, no shift: a shift would bend planes.
+    """
+    from core.edges import resized
+
+    if sky.shape != disparity.shape:
+        sky = resized(sky, (disparity.shape[1], disparity.shape[0]))
+    land = disparity[sky < 0.5]
+    near = float(np.percentile(land if land.size else disparity, NEAR_PERCENTILE))
+    if not np.isfinite(near) or near <= 1e-9:  # no depth at all: a wall at middle distance
+        return np.full(disparity.shape, 0.5 * NEAR_LAND, np.float32)
+    scaled = np.clip(disparity * (NEAR_LAND / near), LEAST_DISPARITY, GREATEST_DISPARITY)
+    return np.asarray(scaled, np.float32)
+
+
+def plain_scene(width: int, height: int, image: NDArray[np.uint8] | None = None) -> Scene:
+    """Guess a scene without a network, good enough to fly on when the weights are unusable.
+
+    The land is a plane below a horizon at 45 % of the height, nearer towards the bottom and a far wall above; with an
+    ``image`` (H, W, 3) the sky is what is bright or blue in the columns from the top edge down to the first dark pixel.
+    """
+    w, h = _size_within(width, height, GEOMETRY_SIDE, enlarge=True)
+    rows = (np.arange(h, dtype=np.float32) + 0.5) / h
+    ramp = np.clip((rows - 0.45) / 0.55, 0.03, 1.0) * GREATEST_DISPARITY
+    disparity = np.repeat(ramp[:, None], w, axis=1).astype(np.float32)
+    sky = np.zeros((h, w), np.float32)
+    if image is not None:
+        sky = _bright_from_above(_as_float(image, (w, h)))
+    return Scene(normalised(disparity, sky), sky)
+
+
+def depth_report(image: NDArray[np.uint8], scene: Scene) -> NDArray[np.uint8]:
+    """Draw what was perceived, uint8 (h, w, 3): photo and disparity above, sky and both laid over the photo below."""
+    import cv2
+
+    w, h = _size_within(image.shape[1], image.shape[0], 640, enlarge=True)
+    photo = cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA)
+    root = cv2.resize(np.sqrt(scene.disparity), (w, h), interpolation=cv2.INTER_LINEAR)
+    sky = cv2.resize(scene.sky, (w, h), interpolation=cv2.INTER_LINEAR)[..., None]
+    colours = cv2.cvtColor(cv2.applyColorMap((255.0 * root).astype(np.uint8), cv2.COLORMAP_MAGMA), cv2.COLOR_BGR2RGB)
+    depth = colours * (1.0 - sky) + np.array([40.0, 90.0, 160.0]) * sky
+    veil = np.repeat(255.0 * sky, 3, axis=2)
+    top = np.concatenate([photo, depth], axis=1)
+    bottom = np.concatenate([veil, 0.5 * photo + 0.5 * depth], axis=1)
+    return np.asarray(np.clip(np.concatenate([top, bottom]), 0.0, 255.0), np.uint8)
+
+
+@cache
+def _network() -> PerceptionNetwork:
+    from core.perception_network import PerceptionNetwork, channels_last
+    from core.weights import load_weights
+
+    network = PerceptionNetwork()
+    network.load_state_dict(load_weights("perception", network.state_dict()))
+    return channels_last(network).eval()
+
+
+def _network_maps(image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Run the network on the photo and its mirror image: root disparity and sky, (h, w) float32 in [0, 1] each."""
+    import torch
+
+    h, w = image.shape[:2]
+    scale = (_NETWORK_AREA / (w * h)) ** 0.5
+    size = [max(2 * _STRIDE, min(1024, round(side * scale / _STRIDE) * _STRIDE)) for side in (w, h)]
+    x = torch.from_numpy(_as_float(image, (size[0], size[1]))).permute(2, 0, 1)[None]
+    with torch.inference_mode():
+        both = torch.cat([x, x.flip(3)]).contiguous(memory_format=torch.channels_last)
+        logits = _network()(both)
+        maps = ((logits[:1] + logits[1:].flip(3)) * 0.5).sigmoid().numpy()
+    return maps[0, 0], maps[0, 1]
+
+
+def _as_float(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.float32]:
+    import cv2
+
+    shrink = size[0] * size[1] < image.shape[0] * image.shape[1]
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR)
+    return np.asarray(small, np.float32) / np.float32(255.0)
+
+
+def _size_within(width: int, height: int, side: int, *, enlarge: bool) -> tuple[int, int]:
+    """(width, height) scaled so that the longer side is ``side``, or at most that unless ``enlarge``."""
+    scale = side / max(width, height)
+    scale = scale if enlarge else min(1.0, scale)
+    return max(_LEAST_SIDE, round(width * scale)), max(_LEAST_SIDE, round(height * scale))
+
+
+def _bright_from_above(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    import cv2
+
+    h = image.shape[0]
+    score = image.mean(axis=2) + np.maximum(0.0, image[..., 2] - image[..., 0])
+    threshold = float(np.median(score[: max(1, h // 8)])) * 0.7
+    open_sky = np.logical_and.accumulate(score > max(threshold, 0.25), axis=0)
+    open_sky[int(0.7 * h) :] = False
+    return np.asarray(cv2.GaussianBlur(cv2.medianBlur(open_sky.astype(np.float32), 5), (0, 0), 1.0), np.float32)

@@ -1,0 +1,81 @@
+"""Labelled photographs in WebDataset shards, decoded once and kept in memory as bytes.
+
+A sample is ``ID.webp`` or ``ID.jpg`` (photo), ``ID.disp.webp`` (8 bits, round(255 * sqrt(disparity)), sky 0), ``ID.sky.webp``
+(8 bits, sky probability) and ``ID.json`` (`iou`: agreement of two sky networks, `sky` and `water` fractions, `kind`, `tier`).
+"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from core.errors import TrainingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One labelled photo: ``photo`` uint8 (H, W, 3) RGB, ``root`` uint8 (H, W) = 255 * sqrt(disparity), ``sky`` uint8 (H, W)."""
+
+    photo: NDArray[np.uint8]
+    root: NDArray[np.uint8]
+    sky: NDArray[np.uint8]
+    info: dict[str, Any]
+
+
+def read_shards(paths: Sequence[Path]) -> list[Sample]:
+    """Decode every sample of the shards, in order. Raises TrainingError if one cannot be read."""
+    return [sample for path in paths for sample in _read_shard(path)]
+
+
+def _read_shard(path: Path) -> Iterator[Sample]:
+    try:
+        with tarfile.open(path) as tar:
+            for key, group in _groups(tar):
+                yield _decoded(path, key, group)
+    except (OSError, tarfile.TarError) as error:
+        raise TrainingError(f"shard {path} cannot be read ({error}): fetch it again or leave it out of --data") from error
+
+
+def _groups(tar: tarfile.TarFile) -> Iterator[tuple[str, dict[str, bytes]]]:
+    group: dict[str, bytes] = {}
+    key = ""
+    for member in tar:
+        stem, _, suffix = member.name.partition(".")
+        if stem != key and group:
+            yield key, group
+            group = {}
+        content = tar.extractfile(member)
+        if content is not None:
+            key = stem
+            group[suffix] = content.read()
+    if group:
+        yield key, group
+
+
+def _decoded(path: Path, key: str, group: dict[str, bytes]) -> Sample:
+    try:
+        photo = group["webp"] if "webp" in group else group["jpg"]
+        rgb = cv2.cvtColor(_pixels(photo, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        root, sky = (_pixels(group[name], cv2.IMREAD_GRAYSCALE) for name in ("disp.webp", "sky.webp"))
+        info = json.loads(group["json"])
+    except (KeyError, ValueError, cv2.error) as error:
+        raise TrainingError(f"sample {key} of {path} is incomplete or damaged ({error}): rebuild the shard") from error
+    return Sample(np.asarray(rgb, np.uint8), root, sky, info)
+
+
+def _pixels(data: bytes, mode: int) -> NDArray[np.uint8]:
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
+    if image is None:
+        raise ValueError("not an image")
+    return np.asarray(image, np.uint8)
