@@ -1,8 +1,8 @@
-"""Compose: colours for a lookup, on the CPU, as the refine clock needs them. The plain twin of ``shaders/final.frag``.
+"""Compose: colours for a lookup, on the CPU, as the refine clock needs them. The plain twin of ``shaders/mixed.frag``.
 
-A land pixel seen at ``uv`` of keyframe k, along target ray t and source ray s, shows ``image_k(uv) + a * (S(t) - S(s))`` where a is
-its sky alpha and S the dome: the old sky in a soft skyline is exchanged for the new one, so that no halo travels with the land.
-Sky pixels show ``S(t)``.
+A land pixel seen at ``uv`` of keyframe k, along target ray t and source ray s, shows ``image_k(uv) + a * (S(t) - S(s))``
+where a is its sky alpha and S the dome: the old sky in a soft skyline is exchanged for the new one, so that no halo
+travels with the land. Sky pixels show ``S(t)``.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ def compose(layer: Layer, camera: Camera, dome: Dome) -> WarpedView:
     lookup = layer.lookup
     width, height = lookup.size
     backdrop = dome.view(camera, width, height)
+    level = dome.level(camera, width)
     image = np.zeros((height, width, 3), np.float32)
     sky, stretch, debt = (np.zeros((height, width), np.float32) for _ in range(3))
     on_sky = lookup.disparity == 0.0
@@ -60,7 +61,7 @@ def compose(layer: Layer, camera: Camera, dome: Dome) -> WarpedView:
         np.copyto(sky, texels[..., 3], where=mine)
         np.copyto(stretch, magnified, where=mine)
         np.copyto(debt, _remapped(keyframe.debt, lookup.uv), where=mine)
-        _exchange_sky(image, sky, backdrop, (mine & ~on_sky, lookup.uv), (keyframe, dome))
+        _exchange_sky(image, sky, backdrop, (mine & ~on_sky, lookup.uv), (keyframe, dome, level))
         away = 1.0 - at_home(keyframe, camera, dome)
         np.copyto(image, image + np.float32(away) * (backdrop - image), where=(mine & on_sky)[..., None])
     mask = lookup.covered
@@ -78,11 +79,11 @@ def compose(layer: Layer, camera: Camera, dome: Dome) -> WarpedView:
 
 
 def _exchange_sky(
-    image: Floats, sky: Floats, backdrop: Floats, where: tuple[NDArray[np.bool_], Floats], source: tuple[Keyframe, Dome]
+    image: Floats, sky: Floats, backdrop: Floats, where: tuple[NDArray[np.bool_], Floats], source: tuple[Keyframe, Dome, int]
 ) -> None:
     """Add ``sky * (S(t) - S(s))`` to ``image`` in place, at those pixels of ``where`` that have any sky in them."""
     mask, uv = where
-    keyframe, dome = source
+    keyframe, dome, level = source
     soft = np.nonzero(mask & (sky > 1.0 / 512.0))
     if not len(soft[0]):
         return
@@ -90,13 +91,13 @@ def _exchange_sky(
     rays = np.ones((len(soft[0]), 3))
     rays[:, 0] = (uv[soft][:, 0] - lens.cx) / lens.fx
     rays[:, 1] = (uv[soft][:, 1] - lens.cy) / lens.fy
-    old = dome.colour((rays @ keyframe.camera.rotation.T)[:, None])[:, 0]
+    old = dome.colour(rays @ keyframe.camera.rotation.T)
     image[soft] += sky[soft][:, None] * (backdrop[soft] - old)
 
 
 def _sampled(keyframe: Keyframe, lookup: Lookup, mine: NDArray[np.bool_], magnified: Floats) -> Floats:
     """Image and sky (h, w, 4) in [0, 1] at ``lookup.uv``, trilinear: minified pixels are averages, not picks."""
-    levels = _levels(keyframe)
+    levels = texels(keyframe)
     lod = np.clip(-np.log2(np.maximum(magnified, np.float32(1e-6))), 0.0, len(levels) - 1.0)
     lowest, highest = int(lod[mine].min()), math.ceil(float(lod[mine].max()))
     if lowest == highest:
@@ -108,8 +109,8 @@ def _sampled(keyframe: Keyframe, lookup: Lookup, mine: NDArray[np.bool_], magnif
     return out
 
 
-def _levels(keyframe: Keyframe) -> list[NDArray[np.uint8]]:
-    """Image with sky as fourth channel, halved again and again: the mipmap of the renderer's texture."""
+def texels(keyframe: Keyframe) -> list[NDArray[np.uint8]]:
+    """Image with sky as fourth channel, (h, w, 4) uint8, and its halvings: what the CPU and the renderer sample alike."""
     import cv2
 
     if keyframe not in _textures:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 WIDTH, HEIGHT = 2048, 1024
+_FOLD = 256  # columns in which loose directions are sampled
 _COARSE = 4  # the smooth part is made at a quarter of the dome's resolution: 0.7 degrees a pixel
 _DETAIL_SIDE = 2048  # longest side of the photo in the detail picture; few windows show more
 _PAD = 0.08  # the detail picture continues the photo by this share of its long side, mirrored, and fades out there
@@ -37,12 +38,12 @@ class Dome:
     """Colour at infinity for every world direction.
 
     ``equirect`` (1024, 2048, 3) uint8: yaw -pi..pi from left to right with +Z in the middle, elevation pi/2..-pi/2 from top down.
-    ``detail`` (h, w, 4) uint8: the photo's sky as ``detail_camera`` sees it; alpha is its weight over the dome.
+    ``details`` (h, w, 4) uint8 and its halvings: the photo's sky as ``detail_camera`` sees it; alpha is its weight over the dome.
     """
 
     photo: Keyframe
     equirect: NDArray[np.uint8]
-    detail: NDArray[np.uint8]
+    details: tuple[NDArray[np.uint8], ...]
     detail_camera: Camera
 
     @classmethod
@@ -50,34 +51,43 @@ class Dome:
         """Make the dome of a start photo; deterministic. Photos without sky get a haze of their brightest soft tones."""
         detail, lens = _detail(photo)
         camera = photo.camera.through(lens)
+        details = _halvings(detail)
         known = _on_sphere(detail, camera)
         if float(known[..., 3].mean()) < _LEAST_SKY:
-            return cls(photo, _dithered(np.broadcast_to(_soft_highlight(photo.image), known[..., :3].shape)), detail, camera)
+            haze = np.broadcast_to(_soft_highlight(photo.image), known[..., :3].shape)
+            return cls(photo, _dithered(haze), details, camera)
         weight = known[..., 3:]
         smooth, horizon = _continued(known, camera)
         unseen = smooth + _clouds(known) * _cloud_belt(horizon)
-        return cls(photo, _dithered(unseen + weight * (known[..., :3] - unseen)), detail, camera)
+        return cls(photo, _dithered(unseen + weight * (known[..., :3] - unseen)), details, camera)
 
-    def colour(self, directions: NDArray[np.float64]) -> Floats:
+    def level(self, camera: Camera, width: int) -> int:
+        """Level of ``details`` whose pixels come nearest in size to those of a view ``width`` pixels wide."""
+        fine = self.details[0].shape[1] * self.detail_camera.intrinsics.fx
+        return int(np.clip(round(math.log2(fine / (width * camera.intrinsics.fx))), 0, len(self.details) - 1))
+
+    def colour(self, directions: NDArray[np.float64], level: int = 0) -> Floats:
         """Colour (..., 3) float32 in [0, 1], sRGB, of world ``directions`` (..., 3) of any length but zero."""
         import cv2
 
-        columns = directions.shape[-2] if directions.ndim > 1 else 1
-        rays = np.ascontiguousarray(directions, dtype=np.float32).reshape(-1, columns, 3)
+        flat = np.asarray(directions, dtype=np.float32).reshape(-1, 3)
+        rays = np.ones((-(-len(flat) // _FOLD) * _FOLD, 3), np.float32)  # cv2.remap takes no side of 32768 or more
+        rays[: len(flat)] = flat
+        rays = rays.reshape(-1, _FOLD, 3)
         x, y, z = cv2.split(rays)
         columns = np.arctan2(x, z) * np.float32(WIDTH / math.tau) + np.float32(0.5 * WIDTH - 0.5)
         rows = np.arctan2(y, np.hypot(x, z)) * np.float32(HEIGHT / math.pi) + np.float32(0.5 * HEIGHT - 0.5)
         # one column more on either side, so that interpolation crosses the seam at yaw pi; BORDER_REPLICATE at the poles
         wrapped = cv2.copyMakeBorder(self.equirect, 0, 0, 1, 1, cv2.BORDER_WRAP)
         out = cv2.remap(wrapped, columns + np.float32(1.0), rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        over = _seen_by(self.detail_camera, self.detail, rays)
+        over = _seen_by(self.detail_camera, self.details[level], rays)
         weight = over[..., 3:] * np.float32(1.0 / 255.0)
         mixed: Floats = (out + weight * (over[..., :3] - out.astype(np.float32))) * np.float32(1.0 / 255.0)
-        return mixed.reshape(directions.shape)
+        return mixed.reshape(-1, 3)[: len(flat)].reshape(directions.shape)
 
     def view(self, camera: Camera, width: int, height: int) -> Floats:
         """Return the sky alone as ``camera`` sees it, (height, width, 3) float32 in [0, 1]."""
-        return self.colour(camera.rays(width, height) @ camera.rotation.T)
+        return self.colour(camera.rays(width, height) @ camera.rotation.T, self.level(camera, width))
 
 
 def _seen_by(camera: Camera, picture: NDArray[np.uint8], rays: Floats) -> Floats:
@@ -129,6 +139,17 @@ def _detail(photo: Keyframe) -> tuple[NDArray[np.uint8], Intrinsics]:
         (lens.cy * size[1] + pad) / full_height,
     )
     return rgba, padded
+
+
+def _halvings(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:
+    """``picture`` and its averages over 2x2, 4x4, ... pixels, down to about 64 a side."""
+    import cv2
+
+    levels = [picture]
+    while min(levels[-1].shape[:2]) >= 128:
+        height, width = levels[-1].shape[:2]
+        levels.append(cv2.resize(levels[-1], (width // 2, height // 2), interpolation=cv2.INTER_AREA))
+    return tuple(levels)
 
 
 def _soft(image: NDArray[np.uint8], weight: Floats, radius: int) -> Floats:

@@ -1,0 +1,18 @@
+#version 330 core
+// Second pass: pixels that are sky and nothing else.
+#include "view.glsl"
+#include "sky.glsl"
+#include "lookup.glsl"
+#include "keyframes.glsl"
+uniform sampler2D newer;
+in vec2 uv;
+out vec4 colour;
+
+void main() {
+    vec3 sky = sky_colour((world_from_target * vec4(uv, 1.0, 0.0)).xyz);
+#if AT_HOME
+    int k = max(int(round(nearest_texel(newer, uv).y)), 0);
+    sky = mix(sky, texel(k, uv, 0.0, vec2(0.0)).rgb, source[k].w);
+#endif
+    colour = vec4(sky, 1.0);
+}

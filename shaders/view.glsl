@@ -1,0 +1,13 @@
+// What a frame is seen with. Matrices act on homogeneous uv; see viewer/gl/view.py for the packing.
+const int MOST_KEYFRAMES = 8;
+const float SAME_SURFACE = 0.1;  // texels of a lookup belong together when their disparities differ by less than this share
+const float PLAIN = 0.0, SKY = 0.4, MIXED = 0.8;  // classes of pixels, kept in the depth buffer
+
+layout(std140) uniform View {
+    mat4 world_from_target;                     // (u, v, 1, -): ray
+    mat4 detail_from_world;                     // ray: uv of the dome's detail picture
+    mat4 source_from_target[MOST_KEYFRAMES];    // (u, v, 1, disparity): uv of a keyframe
+    mat4 world_from_source[MOST_KEYFRAMES];     // (u, v, 1, -): ray
+    vec4 source[MOST_KEYFRAMES];                // image width, height, layer of the array texture, share of its own sky shown
+    vec4 target;                                // width, height, fade, level of the detail picture
+};

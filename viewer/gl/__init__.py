@@ -1,0 +1,1 @@
+"""The parts of the renderer: programs, textures, the fill pyramid, debug pictures."""

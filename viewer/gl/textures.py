@@ -1,0 +1,122 @@
+"""Textures of keyframes and lookups, reused from frame to frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import moderngl
+import numpy as np
+
+from core.compose import texels
+from viewer.gl.view import MOST_KEYFRAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from core.frame import Layer
+    from core.keyframe import Keyframe
+
+_FILTER = (moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR)  # trilinear costs twice as much in software
+
+
+class KeyframeTextures:
+    """The photo as one texture and the refined keyframes as layers of another, RGBA8 with the sky in alpha.
+
+    A layer is kept until its place is needed, so a keyframe is uploaded once while it is in use.
+    """
+
+    def __init__(self, context: moderngl.Context, photo: Keyframe) -> None:
+        self._context = context
+        self.photo = photo
+        self.photo_texture = levelled(context, texels(photo))
+        self.refined = self._array((1, 1))
+        self._layer_of: dict[int, int] = {}  # serial: layer, least recently used first
+
+    def table(self, layers: Sequence[Layer]) -> list[tuple[Keyframe, int]]:
+        """Every keyframe of ``layers`` once, the photo first, each with its layer in ``refined``."""
+        seen = {keyframe.serial: keyframe for layer in layers for keyframe in layer.keyframes if keyframe is not self.photo}
+        wanted = list(seen.values())[: MOST_KEYFRAMES - 1]
+        for keyframe in wanted:  # first all of them are marked as in use, so that none evicts another
+            if keyframe.serial in self._layer_of:
+                self._layer_of[keyframe.serial] = self._layer_of.pop(keyframe.serial)
+        return [(self.photo, 0), *((keyframe, self._placed(keyframe)) for keyframe in wanted)]
+
+    def _placed(self, keyframe: Keyframe) -> int:
+        if keyframe.serial in self._layer_of:
+            return self._layer_of[keyframe.serial]
+        size = _size(keyframe.image)
+        if not self._layer_of and size != self.refined.size[:2]:
+            self.refined.release()
+            self.refined = self._array(size)
+        layer = len(self._layer_of)
+        if layer == MOST_KEYFRAMES:
+            layer = self._layer_of.pop(next(iter(self._layer_of)))
+        pixels = texels(keyframe)[0]
+        width, height, _ = self.refined.size
+        if size != (width, height):
+            import cv2
+
+            pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
+        self.refined.write(np.ascontiguousarray(pixels), viewport=(0, 0, layer, width, height, 1))
+        self.refined.build_mipmaps()
+        self.refined.filter = _FILTER
+        self._layer_of[keyframe.serial] = layer
+        return layer
+
+    def _array(self, size: tuple[int, int]) -> moderngl.TextureArray:
+        array = self._context.texture_array((*size, MOST_KEYFRAMES), 4)
+        array.repeat_x = array.repeat_y = False
+        return array
+
+    def release(self) -> None:
+        """Give the textures back."""
+        self.photo_texture.release()
+        self.refined.release()
+
+
+class LookupTexture:
+    """A lookup as (disparity, row of the keyframe table) per texel, RG32F."""
+
+    def __init__(self, context: moderngl.Context) -> None:
+        self._context = context
+        self.texture = self._made((1, 1))
+        self._texels = np.zeros((1, 1, 2), np.float32)
+
+    def write(self, layer: Layer, table: Sequence[tuple[Keyframe, int]]) -> None:
+        """Upload the lookup of ``layer``; a keyframe that is missing from ``table`` is shown as a hole."""
+        lookup = layer.lookup
+        if self.texture.size != lookup.size:
+            self.texture.release()
+            self.texture = self._made(lookup.size)
+            self._texels = np.zeros((*lookup.slot.shape, 2), np.float32)
+        rows = {keyframe.serial: row for row, (keyframe, _) in enumerate(table)}
+        row_of = np.array([rows.get(keyframe.serial, -1) for keyframe in layer.keyframes] + [-1], np.float32)
+        self._texels[..., 0] = lookup.disparity
+        self._texels[..., 1] = row_of[lookup.slot]
+        self.texture.write(self._texels)
+
+    def _made(self, size: tuple[int, int]) -> moderngl.Texture:
+        texture = self._context.texture(size, 2, dtype="f4")
+        texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        return texture
+
+    def release(self) -> None:
+        """Give the texture back."""
+        self.texture.release()
+
+
+def levelled(context: moderngl.Context, levels: Sequence[NDArray[np.uint8]]) -> moderngl.Texture:
+    """Texture of a picture (h, w, 4) with its halvings as mipmap levels, held at its edges."""
+    texture = context.texture(_size(levels[0]), 4)
+    texture.build_mipmaps(max_level=len(levels) - 1)
+    for level, picture in enumerate(levels):
+        texture.write(np.ascontiguousarray(picture), level=level)
+    texture.filter = _FILTER
+    texture.repeat_x = texture.repeat_y = False
+    return texture
+
+
+def _size(picture: NDArray[np.uint8]) -> tuple[int, int]:
+    return picture.shape[1], picture.shape[0]

@@ -1,0 +1,65 @@
+"""The uniform block ``View`` of ``shaders/view.glsl``: cameras as matrices on homogeneous uv, packed as std140."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.compose import at_home
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from core.camera import Camera, Intrinsics
+    from core.keyframe import Keyframe
+    from core.sky import Dome
+
+MOST_KEYFRAMES = 8
+_BLOCK = np.dtype(
+    [
+        ("world_from_target", "f4", (4, 4)),
+        ("detail_from_world", "f4", (4, 4)),
+        ("source_from_target", "f4", (MOST_KEYFRAMES, 4, 4)),
+        ("world_from_source", "f4", (MOST_KEYFRAMES, 4, 4)),
+        ("source", "f4", (MOST_KEYFRAMES, 4)),
+        ("target", "f4", (4,)),
+    ]
+)
+SIZE = _BLOCK.itemsize
+
+
+def packed(
+    camera: Camera, dome: Dome, keyframes: Sequence[tuple[Keyframe, int]], size: tuple[int, int], fade: float
+) -> bytes:
+    """Pack a frame's cameras; ``keyframes`` come with their layer in the array texture, ``size`` is the target's, pixels."""
+    block = np.zeros((), _BLOCK)
+    world_from_target = camera.rotation @ np.linalg.inv(_matrix(camera.intrinsics))
+    detail = dome.detail_camera
+    block["world_from_target"] = _columns(world_from_target)
+    block["detail_from_world"] = _columns(_matrix(detail.intrinsics) @ detail.rotation.T)
+    for index, (keyframe, layer) in enumerate(keyframes):
+        source = keyframe.camera
+        uv_from_world = _matrix(source.intrinsics) @ source.rotation.T
+        parallax = uv_from_world @ (camera.position - source.position)
+        block["source_from_target"][index] = _columns(uv_from_world @ world_from_target, parallax)
+        block["world_from_source"][index] = _columns(np.linalg.inv(uv_from_world))
+        height, width = keyframe.image.shape[:2]
+        block["source"][index] = width, height, layer, at_home(keyframe, camera, dome)
+    block["target"] = *size, fade, dome.level(camera, size[0])
+    return block.tobytes()
+
+
+def _matrix(lens: Intrinsics) -> NDArray[np.float64]:
+    return np.array([[lens.fx, 0.0, lens.cx], [0.0, lens.fy, lens.cy], [0.0, 0.0, 1.0]])
+
+
+def _columns(matrix: NDArray[np.float64], last: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    """Columns of a 3x3 matrix, and perhaps a fourth, as the rows of a 4x4: OpenGL's order."""
+    out = np.zeros((4, 4))
+    out[:3, :3] = matrix.T
+    if last is not None:
+        out[3, :3] = last
+    return out
