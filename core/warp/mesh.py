@@ -46,9 +46,10 @@ class Mesh:
         height, width = keyframe.disparity.shape
         lens = keyframe.camera.intrinsics
         tolerance = GRAZING / np.array([lens.fx * width, lens.fy * height])
-        disparity = _sharpened(keyframe.disparity, tolerance)
-        across = np.pad(_torn(disparity, 1, tolerance[0]), ((1, 1), (0, 0)), mode="edge")
-        down = np.pad(_torn(disparity, 0, tolerance[1]), ((0, 0), (1, 1)), mode="edge")
+        with np.errstate(invalid="ignore"):
+            disparity = _sharpened(keyframe.disparity, tolerance)
+            across = np.pad(_torn(disparity, 1, tolerance[0]), ((1, 1), (0, 0)), mode="edge")
+            down = np.pad(_torn(disparity, 0, tolerance[1]), ((0, 0), (1, 1)), mode="edge")
         across = np.pad(across, ((0, 0), (1, 1)))  # the border ring repeats its neighbour's depth: never torn
         down = np.pad(down, ((1, 1), (0, 0)))
 

@@ -56,9 +56,9 @@ def _rasterise_triangle(
 ) -> None:
     """Put the triangle of points ``corners`` (clockwise on screen) into ``keys``, whose first row is row ``top``."""
     a, b, c = corners
-    ax, ay = float(points[a, 0]), float(points[a, 1])
-    bx, by = float(points[b, 0]), float(points[b, 1])
-    cx, cy = float(points[c, 0]), float(points[c, 1])
+    ax, ay = np.float64(points[a, 0]), np.float64(points[a, 1])
+    bx, by = np.float64(points[b, 0]), np.float64(points[b, 1])
+    cx, cy = np.float64(points[c, 0]), np.float64(points[c, 1])
     area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
     if not area > 0.0:
         return  # seen from behind, or edge-on
