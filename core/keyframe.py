@@ -7,8 +7,9 @@ from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from core.camera import Camera
@@ -36,6 +37,16 @@ class Keyframe:
     def nbytes(self) -> int:
         """Memory held by the arrays, bytes."""
         return self.image.nbytes + self.disparity.nbytes + self.sky.nbytes + self.debt.nbytes
+
+    @cached_property
+    def geometry_sky(self) -> NDArray[np.float32]:
+        """The sky at the resolution of ``disparity``, (h, w) float32 in [0, 1]."""
+        import cv2
+
+        height, width = self.disparity.shape
+        if self.sky.shape == (height, width):
+            return self.sky
+        return np.asarray(cv2.resize(self.sky, (width, height), interpolation=cv2.INTER_AREA), np.float32)
 
     @cached_property
     def mesh(self) -> Mesh:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 BACKENDS = ("shipped", "depth-anything")
 NEAR_LAND, NEAR_PERCENTILE = 0.8, 97.0
+FAR_SHIFT, FAR_PERCENTILE = 0.85, 2.0  # puts far mountains at disparity 0.03-0.05, 20-30 scene units away
 LEAST_DISPARITY, GREATEST_DISPARITY = 0.01, 1.0
 GEOMETRY_SIDE = 512  # longer side of disparity, pixels
 SKY_SIDE = 1024  # greatest longer side of sky, pixels
@@ -61,11 +62,15 @@ def perceive(image: NDArray[np.uint8], backend: str = "shipped") -> Scene:
         from core.depth_anything import estimate
 
         disparity = estimate(image)
-    return assembled(image, disparity, sky)
+    return assembled(image, disparity, sky, metric=False)
 
 
-def assembled(image: NDArray[np.uint8], disparity: NDArray[np.float32], sky: NDArray[np.float32]) -> Scene:
-    """Make a scene of raw maps of any sizes: aligned with the photo's edges, continued under the sky, normalised."""
+def assembled(image: NDArray[np.uint8], disparity: NDArray[np.float32], sky: NDArray[np.float32], *, metric: bool) -> Scene:
+    """Make a scene of raw maps of any sizes: aligned with the photo's edges, continued under the sky, normalised.
+
+    ``metric`` disparity keeps its zero; what networks guess from one photo is compressed towards the middle (their farthest
+    mountains at a fifth of the nearest ground, six steps away), so its zero is moved to the far land, as the paper does.
+    """
     from core.edges import crisp_sky, land_extended, resized, snapped
 
     h, w = image.shape[:2]
@@ -76,19 +81,23 @@ def assembled(image: NDArray[np.uint8], disparity: NDArray[np.float32], sky: NDA
     sky_here = resized(fine_sky, geometry)
     land = land_extended(resized(disparity, geometry), sky_here, rim=3)
     sharp = land_extended(snapped(land, low), sky_here, rim=1)
-    return Scene(normalised(sharp, fine_sky), fine_sky)
+    return Scene(normalised(sharp, fine_sky, metric=metric), fine_sky)
 
 
-def normalised(disparity: NDArray[np.float32], sky: NDArray[np.float32]) -> NDArray[np.float32]:
+def normalised(disparity: NDArray[np.float32], sky: NDArray[np.float32], *, metric: bool = True) -> NDArray[np.float32]:
     """Scale disparity (h, w) so that the 97th percentile of land (sky < 0.5; all, if there is none) is 0.8; clip to [0.01, 1].
 
-    ``sky`` may have another size. A scale alone, no shift: a shift would bend planes.
+    ``sky`` may have another size. Unless ``metric``, the far land (2nd percentile) is first moved close to zero; a shift of
+    disparity keeps planes planes, as they are linear in it.
     """
     from core.edges import resized
 
     if sky.shape != disparity.shape:
         sky = resized(sky, (disparity.shape[1], disparity.shape[0]))
     land = disparity[sky < 0.5]
+    if not metric and land.size:
+        far = FAR_SHIFT * float(np.percentile(land, FAR_PERCENTILE))
+        disparity, land = disparity - far, land - far
     near = float(np.percentile(land if land.size else disparity, NEAR_PERCENTILE))
     if not np.isfinite(near) or near <= 1e-9:  # no depth at all: a wall at middle distance
         return np.full(disparity.shape, 0.5 * NEAR_LAND, np.float32)
