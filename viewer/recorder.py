@@ -7,10 +7,11 @@ dropped and counted.
 
 from __future__ import annotations
 
+import atexit
 import math
 from fractions import Fraction
-from queue import Empty, Queue, SimpleQueue
-from threading import Thread
+from queue import Empty, SimpleQueue
+from threading import Semaphore, Thread
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -60,7 +61,8 @@ class Recorder:
         self.encoder: str | None = None  # FFmpeg's name of the encoder, once it is open
         self.error: RecordingError | None = None
         room = min(LONGEST_QUEUE, max(4, QUEUE_BYTES // (3 * size[0] * size[1])))
-        self._queue: Queue[tuple[int, NDArray[np.uint8]] | None] = Queue(capacity or room)
+        self._queue: SimpleQueue[tuple[int, NDArray[np.uint8]] | None] = SimpleQueue()
+        self._room = Semaphore(capacity or room)
         self._spare: SimpleQueue[NDArray[np.uint8]] = SimpleQueue()
         self._start: float | None = None
         self._slot = -1  # of the newest picture taken
@@ -68,6 +70,7 @@ class Recorder:
         self._metadata = dict(metadata or {})
         self._thread = Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
+        atexit.register(self.close)  # whoever forgets to close it, or ends by an exception, still keeps it all
 
     def __enter__(self) -> Self:
         return self
@@ -102,7 +105,7 @@ class Recorder:
         if self._ending or self.error is not None or slot <= self._slot:
             return False
         missed, self._slot = slot - self._slot, slot
-        if self._queue.full() and not self.lockstep:  # there is only one producer, so room stays once it is seen
+        if not self._room.acquire(blocking=self.lockstep):
             self.dropped += missed
             return False
         self._queue.put((slot, self._copy(picture)))
@@ -112,12 +115,13 @@ class Recorder:
         """End the recording without waiting: what is queued is still encoded; ``done`` tells when."""
         if not self._ending:
             self._ending = True
-            Thread(target=self._queue.put, args=(None,), daemon=True).start()
+            self._queue.put(None)
 
     def close(self) -> None:
         """End the recording and wait until the file is closed."""
         self.finish()
         self._thread.join()
+        atexit.unregister(self.close)
 
     def _copy(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Copy into an array that the encoder is done with, if there is one of this size."""
@@ -138,13 +142,14 @@ class Recorder:
             kept = self.frames / float(self.fps)
             self.error = RecordingError(f"recording to {self.path} stopped: {reason}; {kept:.1f} s are kept")
             while self._queue.get() is not None:  # so that nobody waits for room
-                pass
+                self._room.release()
 
     def _encode(self) -> None:
         writer = Mp4Writer(self.path, self.size, self.fps, self._metadata, film=self.lockstep)
         self.encoder = writer.encoder
         try:
             while (item := self._queue.get()) is not None:
+                self._room.release()
                 slot, picture = item
                 while self.frames < slot:  # nothing new was shown for these
                     writer.repeat(self.frames)

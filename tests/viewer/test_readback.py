@@ -11,26 +11,11 @@ from viewer.readback import ReadbackRing
 from viewer.recorder import Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     import moderngl
 
 SIZE = (45, 30)  # rows of 135 bytes: no multiple of 4, so padding would show
-
-
-@pytest.fixture
-def context() -> Iterator[moderngl.Context]:
-    import moderngl
-
-    try:
-        context = moderngl.create_standalone_context(backend="egl")
-    except Exception as error:  # noqa: BLE001 - moderngl raises bare Exception
-        pytest.skip(f"no headless OpenGL: {error}")
-    assert context.error == "GL_NO_ERROR"
-    yield context
-    assert context.error == "GL_NO_ERROR"
-    context.release()
 
 
 class Screen:
@@ -54,8 +39,8 @@ def noise(seed: int, size: tuple[int, int] = SIZE) -> np.ndarray:
 
 @pytest.mark.parametrize("components", [3, 4])
 @pytest.mark.parametrize("depth", [1, 2, 3])
-def test_the_right_pictures_in_order(context: moderngl.Context, depth: int, components: int) -> None:
-    screen, ring = Screen(context, SIZE, components), ReadbackRing(context, SIZE, depth)
+def test_the_right_pictures_in_order(gl_context: moderngl.Context, depth: int, components: int) -> None:
+    screen, ring = Screen(gl_context, SIZE, components), ReadbackRing(gl_context, SIZE, depth)
     seen = []
     for seed in range(10):
         picture = ring.push(screen.show(noise(seed)))
@@ -71,26 +56,26 @@ def test_the_right_pictures_in_order(context: moderngl.Context, depth: int, comp
     ring.release()
 
 
-def test_pull_early_keeps_the_order(context: moderngl.Context) -> None:
-    screen, ring = Screen(context, SIZE), ReadbackRing(context, SIZE)
+def test_pull_early_keeps_the_order(gl_context: moderngl.Context) -> None:
+    screen, ring = Screen(gl_context, SIZE), ReadbackRing(gl_context, SIZE)
     for seed in range(7):
         assert ring.push(screen.show(noise(seed))) is None
         assert np.array_equal(ring.pull(), noise(seed))
     ring.release()
 
 
-def test_nothing_is_allocated_for_each_picture(context: moderngl.Context) -> None:
-    screen, ring = Screen(context, SIZE), ReadbackRing(context, SIZE)
+def test_nothing_is_allocated_for_each_picture(gl_context: moderngl.Context) -> None:
+    screen, ring = Screen(gl_context, SIZE), ReadbackRing(gl_context, SIZE)
     pictures = [ring.push(screen.show(noise(seed))) for seed in range(5)]
     assert np.shares_memory(pictures[2], pictures[4])
 
 
 @pytest.mark.parametrize("rate", [12, 30, 60, 144])
-def test_capture_records_what_was_shown_when(context: moderngl.Context, tmp_path: Path, rate: int) -> None:
+def test_capture_records_what_was_shown_when(gl_context: moderngl.Context, tmp_path: Path, rate: int) -> None:
     size = (160, 96)
-    screen = Screen(context, size)
+    screen = Screen(gl_context, size)
     recorder = Recorder(tmp_path / "shown.mp4", size, 30, capacity=60)
-    capture = Capture(context, recorder)
+    capture = Capture(gl_context, recorder)
     times = [100.0 + number / rate for number in range(rate)]
     for number, seconds in enumerate(times):
         capture.shoot(screen.show(numbered(number)), seconds)
@@ -104,12 +89,12 @@ def test_capture_records_what_was_shown_when(context: moderngl.Context, tmp_path
     assert lag.max() <= 0.5 / 30 + 1.0 / rate
 
 
-def test_capture_goes_on_through_a_resize(context: moderngl.Context, tmp_path: Path) -> None:
+def test_capture_goes_on_through_a_resize(gl_context: moderngl.Context, tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "resized.mp4", (160, 96), lockstep=True)
-    capture = Capture(context, recorder)
+    capture = Capture(gl_context, recorder)
     for number in range(8):
         size = (160, 96) if number < 4 else (320, 192)
-        capture.shoot(Screen(context, size).show(numbered(number, size)), number / 30)
+        capture.shoot(Screen(gl_context, size).show(numbered(number, size)), number / 30)
     capture.finish()
     recorder.close()
     assert [number_of(picture) for picture in decoded(recorder.path)] == list(range(8))

@@ -61,6 +61,15 @@ def boxes(path: Path) -> list[str]:
     return names
 
 
+def run(program: str, path: Path) -> subprocess.Popen[str]:
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [sys.executable, "-c", program, str(path)], stdout=pipe, stderr=pipe, text=True, cwd=root, env=environment
+    )
+
+
 class Gate:
     """Holds the encoder up until it is opened."""
 
@@ -237,6 +246,26 @@ def test_an_encoder_that_does_not_open_is_passed_over() -> None:
     assert working_encoder(SIZE, Fraction(30)) not in missing
 
 
+FORGOTTEN = """
+import sys
+from pathlib import Path
+from viewer.recorder import Recorder
+from tests.viewer.test_recorder import SIZE, numbered
+recorder = Recorder(Path(sys.argv[1]), SIZE, lockstep=True)
+for number in range(20):
+    recorder.offer(numbered(number))
+raise RuntimeError("a crash")
+"""
+
+
+def test_a_program_that_ends_without_closing_keeps_everything(tmp_path: Path) -> None:
+    path = tmp_path / "forgotten.mp4"
+    result = run(FORGOTTEN, path).wait(30)
+    assert result == 1
+    assert "moof" not in boxes(path)
+    assert [number_of(picture) for picture in decoded(path)] == list(range(20))
+
+
 KILLED = """
 import sys, time
 from pathlib import Path
@@ -259,14 +288,7 @@ for number in range(1, 120):
 @pytest.mark.parametrize("last", [38, 42])
 def test_killed_process_loses_at_most_three_tenths_of_a_second(tmp_path: Path, last: int) -> None:
     path = tmp_path / "killed.mp4"
-    root = Path(__file__).parents[2]
-    process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(path)],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
-    )
+    process = run(KILLED, path)
     assert process.stdout is not None
     shown = 0
     for line in process.stdout:
