@@ -8,7 +8,7 @@ depth. Seen from the keyframe itself the quarters still tile the image exactly; 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.keyframe import Keyframe
-
-_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 GRAZING = 25.0  # tangent of the incidence beyond which a step in depth is taken for a tear (87.7 degrees from the normal)
 FAR = 0.04  # disparity below which parallax is too small to tear at finer steps than there
@@ -59,28 +57,25 @@ class Mesh:
         grid[..., 2] = np.pad(disparity, 1, mode="edge")
         sky = np.pad(_clearest(keyframe.sky, (height, width)), 1, mode="edge")
         index = np.arange(grid.size // 3, dtype=np.int32).reshape(height + 2, width + 2)
+        corners = np.stack([index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]], axis=-1)
 
-        quad_sky = _corners(sky)
-        kept = quad_sky.min(-1) < ALL_SKY
-        # top, bottom, left, right edge; a tear runs through a quad where it enters by one edge and leaves by another
-        edges = np.stack([across[:-1], across[1:], down[:, :-1], down[:, 1:]], axis=-1)
-        torn = (edges.sum(-1) >= 2) & kept
+        quad_sky = (sky[:-1, :-1], sky[:-1, 1:], sky[1:, :-1], sky[1:, 1:])
+        kept = np.minimum.reduce(quad_sky) < ALL_SKY
+        veiled = np.add.reduce(quad_sky) >= 4.0 * VEIL
+        # a tear runs through a quad where it enters by one edge and leaves by another
+        sides = (across[:-1], across[1:], down[:, :-1], down[:, 1:])
+        torn = (np.add.reduce(sides, dtype=np.uint8) >= 2) & kept
+        edges = np.stack([side[torn] for side in sides], axis=-1)
         whole = kept & ~torn
-        veiled = quad_sky.mean(-1) >= VEIL
         flat = grid.reshape(-1, 3)
-        pieces = _quarters(flat[_corners(index)[torn]], edges[torn])
+        pieces = _quarters(flat[corners[torn]], edges)
         quarters = np.arange(len(flat), len(flat) + pieces.size // 3, dtype=np.int32).reshape(-1, 4)
         return cls(
             np.concatenate([flat, pieces.reshape(-1, 3)]),
-            np.concatenate([_corners(index)[whole], quarters]),
+            np.concatenate([corners[whole], quarters]),
             np.concatenate([veiled[whole], np.repeat(veiled[torn], 4)]),
             (height, width),
         )
-
-
-def _corners(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
-    """Corners top-left, top-right, bottom-left, bottom-right of every quad of a grid: (h, w) to (h - 1, w - 1, 4)."""
-    return np.stack([array[:-1, :-1], array[:-1, 1:], array[1:, :-1], array[1:, 1:]], axis=-1)
 
 
 def _torn(disparity: NDArray[np.float32], axis: int, tolerance: float) -> NDArray[np.bool_]:
@@ -110,13 +105,17 @@ def _sharpened(disparity: NDArray[np.float32], tolerance: NDArray[np.float64]) -
         lines = np.moveaxis(out, axis, 1)
         between = np.zeros(lines.shape, bool)
         between[:, 1:-1] = torn[:, :-1] & torn[:, 1:]
-        place = np.broadcast_to(np.arange(lines.shape[1]), lines.shape)
+        last = lines.shape[1] - 1
+        place = np.arange(last + 1, dtype=np.int32)
         before = np.maximum.accumulate(np.where(between, 0, place), axis=1)
-        after = np.minimum.accumulate(np.where(between, lines.shape[1] - 1, place)[:, ::-1], axis=1)[:, ::-1]
-        a, b = np.take_along_axis(lines, before, 1), np.take_along_axis(lines, after, 1)
-        between &= (lines - a) * (lines - b) <= 0.0  # a thin thing in front of its surroundings stays
-        joined = np.where(np.abs(lines - a) < np.abs(lines - b), a, b)
-        out = np.moveaxis(np.where(between, joined, lines), 1, axis)
+        after = np.minimum.accumulate(np.where(between, last, place)[:, ::-1], axis=1)[:, ::-1]
+        row, column = np.nonzero(between)
+        own, a, b = lines[row, column], lines[row, before[row, column]], lines[row, after[row, column]]
+        joined = np.where(np.abs(own - a) < np.abs(own - b), a, b)
+        sharp = lines.copy()
+        # a thin thing in front of its surroundings stays
+        sharp[row, column] = np.where((own - a) * (own - b) <= 0.0, joined, own)
+        out = np.moveaxis(sharp, 1, axis)
     return out
 
 

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from warp_scenes import FOV, hills, keyframe, moved, ridge, uv_grid, valley
 
 from core.camera import Camera, Intrinsics
 from core.warp import make_warper, warm_up, warp
 from core.warp.cpu import CpuWarper
 from core.warp.lookup import HOLE
 from core.warp.visibility import SKY
-
-from warp_scenes import hills, keyframe, moved, ridge, uv_grid, valley
 
 POSES = st.fixed_dictionaries(
     {
@@ -60,7 +59,7 @@ def test_identity_covers_any_size_up_to_the_border(warper, size):
 def test_a_plane_is_warped_by_its_homography(warper):
     """Ground at grazing angle: uv, disparity and stretch against the exact ray-plane intersection."""
     width, height = 96, 60
-    camera = Camera(Intrinsics.from_fov(FOV := np.radians(55.0), width / height))
+    camera = Camera(Intrinsics.from_fov(FOV, width / height))
     lens, below = camera.intrinsics, 0.5
     ramp = (uv_grid(width, height)[..., 1] - 0.5) / lens.fy / below
     ramp[ramp < 0.02] = 0.0  # beyond 50 units: keep out of the comparison
@@ -74,12 +73,12 @@ def test_a_plane_is_warped_by_its_homography(warper):
     uv, source_disparity = camera.project(points)
     inside = (t > 0) & (source_disparity > 0.03) & (source_disparity < 0.95) & (uv > 0.03).all(-1) & (uv < 0.97).all(-1)
     assert inside.mean() > 0.2
-    assert FOV
     np.testing.assert_array_equal(lookup.slot[inside], 0)
     np.testing.assert_allclose(lookup.uv[inside], uv[inside], atol=2e-4)
     np.testing.assert_allclose(lookup.disparity[inside], 1.0 / t[inside], rtol=2e-3)
     step = 1e-4
-    ahead = [camera.project(target.position + t[..., None] * rays)[0] for rays, t in _neighbour_rays(target, below, step, width, height)]
+    beside = _neighbour_rays(target, below, step, width, height)
+    ahead = [camera.project(target.position + t[..., None] * rays)[0] for rays, t in beside]
     du, dv = (ahead[0] - uv) / step, (ahead[1] - uv) / step
     magnification = 1.0 / np.sqrt(np.abs(du[..., 0] * dv[..., 1] - du[..., 1] * dv[..., 0]))
     np.testing.assert_allclose(lookup.stretch[inside], magnification[inside], rtol=0.02)

@@ -42,7 +42,8 @@ def valley(width, height, seed=0):
     """Ground, a ridge, hills and a sky, as in a photo; returns a keyframe whose sky is twice as fine as its depth."""
     u, v = np.moveaxis(uv_grid(width, height), -1, 0)
     ground = np.clip(1.4 * (v - 0.4), 0.01, 1.0)
-    land = np.where(v > 0.6 + 0.1 * np.sin(6.0 * u + seed), np.maximum(ground, 0.5), np.maximum(ground, 0.05 * hills(width, height, seed)))
+    far = 0.05 * hills(width, height, seed)
+    land = np.maximum(ground, np.where(v > 0.6 + 0.1 * np.sin(6.0 * u + seed), 0.5, far))
     fine = uv_grid(2 * width, 2 * height)
     sky = np.clip((0.3 + 0.05 * np.sin(9.0 * fine[..., 0]) - fine[..., 1]) * height / 2 + 0.5, 0.0, 1.0)
     return keyframe(land, sky)
