@@ -9,12 +9,12 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import fields
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from core.errors import PhotoflightError
 from viewer.options import PERCEPTIONS, REFINERS, BenchOptions, DepthOptions, FilmOptions, FlyOptions
+from viewer.provenance import program_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Fly into a photograph. `photoflight PHOTO` is short for `photoflight fly PHOTO`.",
         epilog="`photoflight COMMAND --help` tells what a command can do.",
     )
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {_version()}")
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {program_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_fly(commands.add_parser("fly", help="fly in a window"))
     _add_film(commands.add_parser("film", help="make a film of a flight, without a window"))
@@ -120,13 +120,6 @@ def _number(lowest: float, highest: float) -> Callable[[str], float]:
         return value
 
     return number
-
-
-def _version() -> str:
-    try:
-        return version(PROGRAM)
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 def _options(kind: type[Options], arguments: argparse.Namespace) -> Options:

@@ -58,6 +58,10 @@ class Renderer:
         size = (min(1.0, 1.0 / wide), min(1.0, wide))
         self._show(self._uploaded("photo", image), target, ((1.0 - size[0]) / 2.0, (1.0 - size[1]) / 2.0, *size))
 
+    def present(self, picture: moderngl.Texture, target: moderngl.Framebuffer) -> None:
+        """Stretch ``picture`` over the whole of ``target``: a canvas onto its window."""
+        self._show(picture, target, (0.0, 1.0, 1.0, -1.0))  # a framebuffer's first row is the bottom one
+
     def draw_overlay(self, rgba: NDArray[np.uint8], target: moderngl.Framebuffer, position: tuple[int, int]) -> None:
         """Blend a picture (h, w, 4) uint8, alpha not premultiplied, over ``target``; ``position`` is its top left corner in pixels."""
         height, width = rgba.shape[:2]

@@ -1,0 +1,217 @@
+"""Flight: ties pilot, world and refiner together. It knows nothing of windows; the viewer and the film maker both drive it.
+
+Two clocks (see ARCHITECTURE.md): ``advance`` and ``frame`` belong to the display clock and never wait for the generator; the
+refiner runs behind them in its own thread. In lockstep the refiner is called every ``REFINE_PERIOD`` of flight time instead, so
+the same photo, seed and steering give the same frames.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.camera import Camera, angles, turn
+from core.cinematic import scene_reach
+from core.frame import Frame, Layer
+from core.keyframe import Keyframe
+from core.path import HomePilot, Path, RewindPilot
+from core.pilot import ManualPilot, Pilot
+from core.pilots import make_pilot
+from core.refiner import Refiner, refine
+from core.sky import Dome
+from core.steering import Craft, Motion, Steering, Surroundings
+from core.warp import make_warper
+from core.world import World
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from core.generator import Generator
+    from core.perception import Scene
+    from core.photo import Photo
+    from core.warp.visibility import Visibility
+
+FADE_SECONDS = 0.25  # a new keyframe fades in over this time: shorter pops, longer ghosts in a fast turn
+LEAD_SECONDS = 0.35  # the refiner works on where the camera will be then: one refinement and half a fade
+REFINE_PERIOD = 0.2  # seconds of flight between refinements in lockstep: the paper's five steps a second
+REFINE_MARGIN = 1.15  # keyframes see this much more than the window, so that a turn does not run off their edge
+SURROUNDINGS = (64, 40)  # columns, rows that a pilot sees
+AT_HOME = 1e-6  # scene units and radians: closer than this to the photo's own pose the photo alone is shown
+
+
+@dataclass(frozen=True)
+class FlightSettings:
+    """How to fly."""
+
+    aspect: float = 16.0 / 9.0  # of the window or film, width / height
+    refine_size: tuple[int, int] = (256, 160)
+    lockstep: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class FlightStatus:
+    """What instruments show."""
+
+    pilot: str
+    speed: float  # scene units / s
+    height: float  # scene units above the ground below the view; nan where no ground is seen
+    heading: float  # radians, right of the photo's view direction
+    refine_rate: float  # refinements / s
+    generator: str
+
+
+def photo_keyframe(photo: Photo, scene: Scene) -> Keyframe:
+    """Keyframe 0: the photo at full resolution over its perceived geometry, at the world's origin."""
+    return Keyframe(Camera(photo.intrinsics), photo.image, scene.disparity, scene.sky, np.zeros_like(scene.disparity))
+
+
+class Flight:
+    """One flight into one photo.
+
+    Call ``advance(dt, steering)`` and then ``frame(size)`` for every picture; ``close`` at the end. Not thread-safe: one thread
+    flies. Raises nothing once built, other than for programming errors: what goes wrong in the refiner is contained there.
+    """
+
+    def __init__(self, photo: Keyframe, generator: Generator, settings: FlightSettings) -> None:
+        self.settings = settings
+        self.world = World(photo)
+        self.dome = Dome.of(photo)
+        self.warper = make_warper()
+        self.lens = photo.camera.intrinsics.covered_by(settings.aspect)
+        self.craft = Craft(Camera(self.lens))
+        self.pilot: Pilot = ManualPilot()
+        self.path = Path(self.craft.camera.world_from_camera)
+        self.time = 0.0
+        self.surroundings: Surroundings | None = None
+        generator.begin(photo, settings.seed)
+        self._generator = generator
+        self.refiner = Refiner(self.world, generator, self.dome, self.warper, settings.refine_size, lockstep=settings.lockstep)
+        self._next_refinement = 0.0
+        self._shown: tuple[Keyframe, ...] = (photo,)
+        self._before: tuple[Keyframe, ...] = ()
+        self._fade_start = -math.inf
+
+    @property
+    def camera(self) -> Camera:
+        """The display camera, now."""
+        return self.craft.camera
+
+    def warm_up(self, size: tuple[int, int]) -> None:
+        """Run everything once as it will be run in flight, so that no first use compiles or allocates in mid-air."""
+        self.frame(size)
+        refine(self.world, self._generator, self.dome, self.warper, self.forecast(), self.settings.refine_size)
+
+    def reshape(self, aspect: float) -> None:
+        """Fit the view to a window of another shape (width / height); the pose stays."""
+        self.lens = self.world.photo.camera.intrinsics.covered_by(aspect)
+        self.craft = Craft(self.craft.camera.through(self.lens), self.craft.motion)
+
+    def engage(self, how: str) -> None:
+        """Give the controls to another pilot: "manual", "autopilot", a cinematic move, a path file, "rewind" or "home".
+
+        The motion carries over, so nothing jerks. Raises PilotError if there is no such pilot or its file cannot be read.
+        """
+        if how == "rewind":
+            self.pilot = RewindPilot(self.path)
+        elif how == "home":
+            self.pilot = HomePilot(self.path)
+        else:
+            photo = self.world.photo
+            self.pilot = make_pilot(how, self.settings.seed, scene_reach(photo.disparity, photo.geometry_sky))
+
+    def advance(self, dt: float, steering: Steering) -> None:
+        """Fly for ``dt`` seconds. Any steering input takes over from whatever pilot flies."""
+        if steering.touched and not isinstance(self.pilot, ManualPilot):
+            self.engage(ManualPilot.name)
+        self.time += dt
+        self.craft = self.pilot.advance(self.craft, steering, self.surroundings, dt)
+        self.path.record(self.craft.camera.world_from_camera, dt)
+        if self.pilot.done:
+            self.engage(ManualPilot.name)
+        self._refine()
+
+    def _refine(self) -> None:
+        if not self.settings.lockstep:
+            self.refiner.submit(self.forecast())
+        elif self.time >= self._next_refinement:
+            self.refiner.run_once(self.forecast())
+            self._next_refinement = self.time + REFINE_PERIOD
+
+    def forecast(self) -> Camera:
+        """Where the camera will be in ``LEAD_SECONDS``, through the refiner's wider lens."""
+        motion = self.craft.motion
+        width, height = self.settings.refine_size
+        ahead = self.craft.camera.moved(motion.velocity * LEAD_SECONDS, turn(*(motion.spin * LEAD_SECONDS)))
+        return ahead.through(self.lens.containing(width / height, REFINE_MARGIN))
+
+    def frame(self, size: tuple[int, int]) -> Frame:
+        """Warp the best keyframes to the camera; ``size`` is the lookup's (width, height)."""
+        fade = self._choose()
+        camera = self.craft.camera
+        older = self._before if fade < 1.0 else ()
+        views = {key.serial: self.warper.rasterise(key, camera, size) for key in {*self._shown, *older}}
+        newer = self._layer(self._shown, views, size)
+        self.surroundings = coarse(newer)
+        return Frame(camera, newer, self._layer(older, views, size) if older else None, fade)
+
+    def _layer(self, keyframes: tuple[Keyframe, ...], views: dict[int, Visibility], size: tuple[int, int]) -> Layer:
+        return Layer(keyframes, self.warper.resolve([views[key.serial] for key in keyframes], size))
+
+    def _choose(self) -> float:
+        """Update the shown keyframes; return how far they have faded in, [0, 1]."""
+        fade = min(1.0, (self.time - self._fade_start) / FADE_SECONDS)
+        if fade < 1.0:
+            return fade
+        photo = self.world.photo
+        chosen = (photo,) if self._at_home(photo) else self.world.choose(self.craft.camera)
+        if {key.serial for key in chosen} == {key.serial for key in self._shown}:
+            return 1.0
+        self._before, self._shown, self._fade_start = self._shown, chosen, self.time
+        return 0.0
+
+    def _at_home(self, photo: Keyframe) -> bool:
+        return bool(np.abs(self.craft.camera.world_from_camera - photo.camera.world_from_camera).max() < AT_HOME)
+
+    def status(self) -> FlightStatus:
+        """Return the instruments."""
+        yaw, _, _ = angles(self.craft.camera.rotation)
+        speed = float(np.linalg.norm(self.craft.motion.velocity))
+        height = ground_clearance(self.surroundings, self.lens.fy)
+        return FlightStatus(self.pilot.name, speed, height, yaw, self.refiner.rate, self.refiner.generator_name)
+
+    @property
+    def still(self) -> bool:
+        """Whether the next picture would be the same as the last: nothing moves and nothing fades."""
+        return self.craft.motion.still and self.time - self._fade_start > FADE_SECONDS
+
+    def close(self) -> None:
+        """Stop the refiner; safe to call twice."""
+        self.refiner.close()
+
+
+def coarse(layer: Layer) -> Surroundings:
+    """Thin a lookup out to what pilots see."""
+    lookup = layer.lookup
+    width, height = lookup.size
+    columns = ((np.arange(SURROUNDINGS[0]) + 0.5) * width / SURROUNDINGS[0]).astype(int)
+    rows = ((np.arange(SURROUNDINGS[1]) + 0.5) * height / SURROUNDINGS[1]).astype(int)
+    pick = np.ix_(rows, columns)
+    covered = lookup.covered[pick]
+    disparity = lookup.disparity[pick]
+    return Surroundings(disparity, (covered & (disparity == 0.0)).astype(np.float32), covered)
+
+
+def ground_clearance(surroundings: Surroundings | None, fy: float) -> float:
+    """Height over the nearer ground: the median over the lower middle of the view of how far below the camera it lies; nan if unseen."""
+    if surroundings is None:
+        return math.nan
+    rows, columns = surroundings.disparity.shape
+    patch = np.s_[int(rows * 0.8) :, columns // 4 : columns - columns // 4]
+    disparity = surroundings.disparity[patch]
+    down = ((np.arange(rows)[int(rows * 0.8) :, None] + 0.5) / rows - 0.5) / fy
+    heights: NDArray[np.float64] = (down / np.maximum(disparity, 1e-3))[disparity > 0.0]
+    return float(np.median(heights)) if heights.size else math.nan

@@ -1,0 +1,139 @@
+"""Actions: what each key of ``viewer.controls`` does to the app. Keys that steer are not here; they are part of ``Steering``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import PhotoflightError
+from viewer.gl.debug import DebugView
+from viewer.provenance import recording_metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from viewer.app import App
+
+
+def keepsake(photo: Path, folder: str, suffix: str) -> Path:
+    """Return a new file name in the user's own folder for pictures or videos, naming the photo and the time."""
+    import platformdirs
+
+    place = platformdirs.user_videos_path() if folder == "videos" else platformdirs.user_pictures_path()
+    place = place / "photoflight"
+    place.mkdir(parents=True, exist_ok=True)
+    return place / f"{photo.stem}-{datetime.now().astimezone():%Y%m%d-%H%M%S}{suffix}"
+
+
+def toggle_recording(app: App) -> None:
+    """Start or stop recording what is on the screen, without the instruments."""
+    if app.capture is None:
+        start_recording(app)
+    else:
+        stop_recording(app)
+
+
+def start_recording(app: App) -> None:
+    """Start; a file that cannot be written is told on the screen."""
+    from viewer.capture import Capture
+    from viewer.recorder import Recorder
+
+    if app.photo is None:
+        return
+    try:
+        path = keepsake(app.photo.path, "videos", ".mp4")
+        recorder = Recorder(path, app.stage.canvas.size, metadata=recording_metadata(app.photo, app.options.seed))
+    except (PhotoflightError, OSError) as error:
+        app.hud.say(str(error))
+        return
+    app.quality.frozen = True
+    app.capture = Capture(app.stage.context, recorder)
+    app.hud.say(f"recording to {path}")
+
+
+def stop_recording(app: App) -> None:
+    """Stop; the file is closed behind the flight."""
+    capture, app.capture = app.capture, None
+    app.quality.frozen = False
+    app.meters.recording = None
+    if capture is not None:
+        capture.finish()
+        if capture.recorder.error is None:
+            app.hud.say(f"recorded {capture.recorder.seconds:.1f} s to {capture.recorder.path}")
+
+
+def screenshot(app: App) -> None:
+    """Save the picture, without the instruments, as PNG."""
+    from PIL import Image
+
+    if app.photo is None:
+        return
+    try:
+        path = keepsake(app.photo.path, "pictures", ".png")
+        Image.fromarray(app.stage.picture()).save(path)
+    except OSError as error:
+        app.hud.say(f"cannot save the screenshot: {error}")
+        return
+    app.hud.say(f"saved {path}")
+
+
+def toggle_autopilot(app: App) -> None:
+    """Hand over to the autopilot, or take the controls back."""
+    if app.flight is not None:
+        app.flight.engage("manual" if app.flight.pilot.name == "autopilot" else "autopilot")
+
+
+def next_cinematic(app: App) -> None:
+    """Start the cinematic move after the present one."""
+    from core.cinematic import CINEMATICS
+
+    if app.flight is not None:
+        names = list(CINEMATICS)
+        now = names.index(app.flight.pilot.name) if app.flight.pilot.name in names else -1
+        app.flight.engage(names[(now + 1) % len(names)])
+        app.hud.say(f"cinematic: {app.flight.pilot.name}", 2.0)
+
+
+def _fly(app: App, how: str) -> None:
+    if app.flight is not None:
+        app.flight.engage(how)
+
+
+def _look(app: App, view: DebugView | None) -> None:
+    app.stage.view = view
+
+
+def _toggle_help(app: App) -> None:
+    app.hud.help_visible = not app.hud.help_visible
+
+
+def _toggle_fullscreen(app: App) -> None:
+    app.window.set_fullscreen(not app.window.fullscreen)
+    app.controls.release_all()
+
+
+def _quit(app: App) -> None:
+    app.running = False
+
+
+ACTIONS: dict[str, Callable[[App], None]] = {
+    "hover": partial(_fly, how="manual"),
+    "autopilot": toggle_autopilot,
+    "cinematic": next_cinematic,
+    "rewind": partial(_fly, how="rewind"),
+    "home": partial(_fly, how="home"),
+    "record": toggle_recording,
+    "fullscreen": _toggle_fullscreen,
+    "screenshot": screenshot,
+    "view_disparity": partial(_look, view=DebugView.DISPARITY),
+    "view_sky": partial(_look, view=DebugView.SKY),
+    "view_stretch": partial(_look, view=DebugView.STRETCH),
+    "view_holes": partial(_look, view=DebugView.HOLES),
+    "view_keyframe": partial(_look, view=DebugView.KEYFRAME),
+    "view_lookup": partial(_look, view=DebugView.LOOKUP),
+    "view_flight": partial(_look, view=None),
+    "help": _toggle_help,
+    "quit": _quit,
+}

@@ -1,0 +1,239 @@
+"""The window: a loop of events, flight and drawing. The photo is on the screen before anything heavy is even imported."""
+
+from __future__ import annotations
+
+import gc
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyglet
+
+from core.errors import DeviceError, PhotoflightError
+from core.photo import preview
+from viewer import actions
+from viewer.controls import Controls, help_lines
+from viewer.hud import Hud, Meters
+from viewer.loader import Loader
+from viewer.quality import Quality
+from viewer.stage import Corner, Stage
+from viewer.trace import trace
+
+if TYPE_CHECKING:
+    from core.flight import Flight
+    from core.photo import Photo
+    from viewer.capture import Capture
+    from viewer.loader import Loaded
+    from viewer.options import FlyOptions
+
+DEFAULT_SIZE = (1280, 720)
+MAX_RATE = 60.0  # frames / s where the display does not set the pace (no vertical sync: Xvfb, some drivers)
+LONGEST_STEP = 0.1  # seconds of flight in one frame at most: after a stall the camera does not jump
+METER_SECONDS = 0.5  # between updates of the instruments: faster cannot be read
+
+
+class App:
+    """One window and the flight in it. ``viewer.actions`` holds what its keys do."""
+
+    def __init__(self, options: FlyOptions) -> None:
+        self.options = options
+        self.photo: Photo | None = None
+        self.window = _open_window(options)
+        self.window.push_handlers(self)
+        self.stage = Stage(self.window.get_framebuffer_size())
+        self.stage.show_photo(preview(options.photo, max(self.stage.size)).image)
+        self.window.flip()
+        trace("window")
+        self.controls = Controls()
+        self.hud = Hud(scale=self.window.get_pixel_ratio())
+        self.meters = Meters()
+        self.quality = Quality()
+        self.flight: Flight | None = None
+        self.capture: Capture | None = None
+        self.running = True
+        self._loader = Loader(options)
+        self._first_pilot = options.pilot
+        self._drawn = 0.0  # when the last picture was shown
+        self._changed = True  # something other than the flight has changed the picture
+        self._frames, self._since = 0, time.perf_counter()
+
+    def run(self) -> int:
+        """Fly until the window is closed; return the exit code."""
+        self.load(self.options.photo)
+        before = time.perf_counter()
+        try:
+            while self.running and not self.window.has_exit:
+                self.window.switch_to()
+                self.window.dispatch_events()
+                self._take_loaded()
+                now = time.perf_counter()
+                self._step(min(now - before, LONGEST_STEP), now)
+                before = now
+                time.sleep(max(0.0, 1.0 / MAX_RATE - (time.perf_counter() - now)))
+        finally:
+            self._close()
+        return 0
+
+    def load(self, photo: Path) -> None:
+        """Prepare ``photo`` behind what is on the screen; the flight changes when it is ready."""
+        width, height = self.stage.size
+        self._loader.load(photo, width / height, self.quality.lookup(width, height))
+        self.meters.loading = f"opening {photo.name}"
+
+    def _take_loaded(self) -> None:
+        """Fly into the photo that has become ready, or say why that cannot be."""
+        loaded = self._loader.poll()
+        if loaded is None:
+            return
+        self.meters.loading = ""
+        if isinstance(loaded, PhotoflightError):
+            if self.flight is None:
+                raise loaded
+            self.hud.say(str(loaded))
+            return
+        self._fly(loaded)
+
+    def _fly(self, loaded: Loaded) -> None:
+        if self.flight is not None:
+            self.flight.close()
+        self.flight, self.photo = loaded.flight, loaded.photo
+        width, height = self.stage.size
+        self.flight.reshape(width / height)
+        self.flight.engage(self._first_pilot)
+        self._first_pilot = "manual"
+        self.stage.enter(self.flight.dome)
+        self.window.set_caption(f"{loaded.photo.path.name} - photoflight")
+        self.hud.say(loaded.notice or "H shows the controls")
+        self._changed = True
+        gc.collect()
+        gc.freeze()  # what lives as long as the flight is never scanned again, or collections would stall frames
+        trace("flight")
+
+    def _step(self, dt: float, now: float) -> None:
+        """Fly and draw one frame; where nothing has changed, leave the screen as it is."""
+        steering, pressed = self.controls.poll()
+        for action in pressed:
+            actions.ACTIONS[action](self)
+        if self.flight is not None:
+            self.flight.advance(dt, steering)
+        moving = self.flight is not None and not self.flight.still
+        if moving or pressed or self._changed or self.capture is not None or now - self._drawn > METER_SECONDS:
+            self._draw(now)
+            self._count(now)
+
+    def _draw(self, now: float) -> None:
+        self._changed = False
+        width, height = self.stage.size
+        if self.flight is not None:
+            self.stage.fit(self.quality.canvas(width, height))
+            self.stage.draw(self.flight.frame(self.quality.lookup(width, height)))
+            if self.capture is not None:
+                self._record(now)
+        self.stage.present()
+        self._draw_hud()
+        self.quality.measured(time.perf_counter() - now)
+        self.window.flip()
+
+    def _record(self, now: float) -> None:
+        capture = self.capture
+        if capture is None:
+            return
+        capture.shoot(self.stage.canvas, now)
+        self.meters.recording, self.meters.dropped = capture.recorder.seconds, capture.recorder.dropped
+        if capture.recorder.error is not None:
+            self.hud.say(str(capture.recorder.error))
+            actions.stop_recording(self)
+
+    def _draw_hud(self) -> None:
+        if self.flight is not None and self.hud.visible:
+            self.stage.overlay(self.hud.status_picture(self.flight.status(), self.meters), Corner.BOTTOM_LEFT)
+            self.hud.report(self.flight.refiner.last_error)
+        if self.hud.help_visible:
+            self.stage.overlay(self.hud.help_picture(help_lines()), Corner.CENTRE)
+        if (message := self.hud.message_picture()) is not None:
+            self.stage.overlay(message, Corner.TOP_LEFT)
+
+    def _count(self, now: float) -> None:
+        self._drawn = now
+        self._frames += 1
+        if now - self._since >= METER_SECONDS:
+            self.meters.fps = self._frames / (now - self._since)
+            self._frames, self._since = 0, now
+            if self.flight is not None:
+                status = self.flight.status()
+                trace("meters", fps=self.meters.fps, refine_rate=status.refine_rate, pilot=status.pilot, rung=self.quality.rung,
+                      position=self.flight.camera.position.tolist())
+
+    def _close(self) -> None:
+        if self.capture is not None:
+            actions.stop_recording(self)
+        self._loader.close()
+        if self.flight is not None:
+            self.flight.close()
+        self.window.close()
+
+    # What pyglet calls, by its names.
+
+    def on_key_press(self, symbol: int, modifiers: int) -> bool:
+        """Take a key; True keeps pyglet's own handler (Esc closes the window) out of it."""
+        del modifiers
+        return self.controls.on_key_press(symbol)
+
+    def on_key_release(self, symbol: int, modifiers: int) -> None:
+        """Take a key's release."""
+        del modifiers
+        self.controls.on_key_release(symbol)
+
+    def on_mouse_drag(self, x: int, y: int, dx: int, dy: int, *buttons: int) -> None:
+        """Look around."""
+        del x, y, buttons
+        self.controls.on_mouse_drag(dx, dy)
+
+    def on_mouse_scroll(self, x: int, y: int, scroll_x: float, scroll_y: float) -> None:
+        """Change the speed."""
+        del x, y, scroll_x
+        self.controls.on_mouse_scroll(scroll_y)
+
+    def on_deactivate(self) -> None:
+        """Let go of everything: releases are not reported to a window without focus."""
+        self.controls.release_all()
+
+    def on_file_drop(self, x: int, y: int, paths: list[str]) -> None:
+        """Open the first of the dropped files."""
+        del x, y
+        if paths:
+            self.load(Path(paths[0]))
+
+    def on_resize(self, width: int, height: int) -> bool:
+        """Fit view and canvas to the window; True keeps pyglet's own projection out of it."""
+        del width, height
+        self.stage.size = self.window.get_framebuffer_size()
+        self.hud.scale = self.window.get_pixel_ratio()
+        if self.flight is not None:
+            self.flight.reshape(self.stage.size[0] / self.stage.size[1])
+        self._changed = True
+        return True
+
+    def on_expose(self) -> None:
+        """Draw again what another window has covered."""
+        self._changed = True
+
+
+def _open_window(options: FlyOptions) -> Any:  # noqa: ANN401 - pyglet's window class is chosen by the platform
+    pyglet.options["shadow_window"] = False
+    config = pyglet.gl.Config(double_buffer=True, major_version=3, minor_version=3, depth_size=0)
+    try:
+        screen = pyglet.display.get_display().get_default_screen()
+        width, height = options.size or (min(DEFAULT_SIZE[0], screen.width), min(DEFAULT_SIZE[1], screen.height))
+        return pyglet.window.Window(
+            width, height, caption="photoflight", resizable=True, file_drops=True, config=config, fullscreen=options.fullscreen
+        )
+    except (pyglet.window.NoSuchConfigException, pyglet.gl.ContextException) as error:
+        raise DeviceError(f"no OpenGL 3.3 here ({error}): install a graphics driver or Mesa (libgl1-mesa-dri)") from error
+    except pyglet.display.base.NoSuchDisplayException as error:  # type: ignore[attr-defined]
+        raise DeviceError("no display to open a window on: set DISPLAY, or make a film with `photoflight film`") from error
+
+
+def run(options: FlyOptions) -> int:
+    """Open the window and fly; return the exit code."""
+    return App(options).run()

@@ -1,0 +1,133 @@
+"""HUD: what is written over the flight. Text is drawn with Pillow, so no font system is needed, and never recorded."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from core.flight import FlightStatus
+
+PAPER = (12, 16, 20, 150)  # behind the text, translucent
+INK = (244, 246, 248, 255)
+QUIET = (176, 186, 196, 255)
+RED = (255, 84, 70, 255)
+PADDING = 10
+MESSAGE_SECONDS = 6.0
+COMPASS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
+
+
+@lru_cache(maxsize=8)
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's own typeface at ``size`` pixels."""
+    return ImageFont.load_default(size)
+
+
+@dataclass
+class Meters:
+    """What the window adds to the flight's own status."""
+
+    fps: float = 0.0
+    recording: float | None = None  # seconds recorded so far
+    dropped: int = 0
+    loading: str = ""
+
+
+@dataclass
+class Hud:
+    """Chooses the lines to show and turns them into pictures; a picture is redrawn only when its text changes."""
+
+    scale: float = 1.0  # framebuffer pixels per point
+    visible: bool = True
+    help_visible: bool = False
+    _message: str = ""
+    _until: float = 0.0
+    _reported: str | None = None
+    _pictures: dict[str, tuple[tuple[object, ...], NDArray[np.uint8]]] = field(default_factory=dict, repr=False)
+
+    def say(self, message: str, seconds: float = MESSAGE_SECONDS) -> None:
+        """Show one line over the flight for a while."""
+        self._message, self._until = message, time.monotonic() + seconds
+
+    def report(self, error: str | None) -> None:
+        """Show ``error`` once, when it is a new one."""
+        if error is not None and error != self._reported:
+            self.say(error)
+        self._reported = error
+
+    @property
+    def message(self) -> str:
+        """The line being shown, or an empty string."""
+        return self._message if time.monotonic() < self._until else ""
+
+    def status_picture(self, status: FlightStatus, meters: Meters) -> NDArray[np.uint8]:
+        """One line of instruments, (h, w, 4) uint8 with straight alpha."""
+        heading = math.degrees(status.heading) % 360.0
+        words = [
+            f"{status.pilot}",
+            f"speed {status.speed:4.1f}",
+            f"height {status.height:+5.1f}",
+            f"heading {heading:03.0f}° {COMPASS[round(heading / 45.0) % 8]}",
+            f"{meters.fps:3.0f} fps",
+            f"refine {status.refine_rate:3.1f} Hz {status.generator}",
+        ]
+        if meters.loading:
+            words.append(meters.loading)
+        record = ""
+        if meters.recording is not None:
+            record = f"REC {int(meters.recording) // 60:02d}:{int(meters.recording) % 60:02d}"
+            if meters.dropped:
+                record += f"  {meters.dropped} dropped"
+        return self._cached("status", ["   ".join(words)], record)
+
+    def message_picture(self) -> NDArray[np.uint8] | None:
+        """The present message, if any."""
+        return self._cached("message", [self.message]) if self.message else None
+
+    def help_picture(self, lines: Sequence[tuple[str, str]]) -> NDArray[np.uint8]:
+        """The table of controls: pairs of keys and what they do."""
+        return self._cached("help", [f"{keys}\t{what}" for keys, what in lines])
+
+    def _cached(self, name: str, lines: list[str], alert: str = "") -> NDArray[np.uint8]:
+        key = (self.scale, alert, *lines)
+        known = self._pictures.get(name)
+        if known is None or known[0] != key:
+            known = (key, text_picture(lines, alert, self.scale))
+            self._pictures[name] = known
+        return known[1]
+
+
+def text_picture(lines: Sequence[str], alert: str = "", scale: float = 1.0) -> NDArray[np.uint8]:
+    """Draw ``lines`` on a translucent plate, (h, w, 4) uint8; a tab starts the second column, ``alert`` follows in red with a dot."""
+    face = font(round(14 * scale))
+    pad = round(PADDING * scale)
+    rows = [line.split("\t") for line in lines]
+    gap = round(18 * scale)
+    first = max((math.ceil(face.getlength(row[0])) for row in rows if len(row) > 1), default=-gap) + gap
+    widths = [math.ceil(first + face.getlength(row[1]) if len(row) > 1 else face.getlength(row[0])) for row in rows]
+    extra = math.ceil(face.getlength(alert)) + 2 * gap if alert else 0
+    line_height = round(20 * scale)
+    picture = Image.new("RGBA", (max(widths) + extra + 2 * pad, line_height * len(rows) + 2 * pad - round(4 * scale)))
+    draw = ImageDraw.Draw(picture)
+    draw.rounded_rectangle((0, 0, picture.width - 1, picture.height - 1), radius=pad * 0.6, fill=PAPER)
+    for index, row in enumerate(rows):
+        y = pad + index * line_height
+        draw.text((pad, y), row[0], fill=QUIET if len(row) > 1 else INK, font=face)
+        if len(row) > 1:
+            draw.text((pad + first, y), row[1], fill=INK, font=face)
+    if alert:
+        x, radius = pad + widths[0] + gap, 5 * scale
+        middle = pad + 8 * scale
+        draw.ellipse((x, middle - radius, x + 2 * radius, middle + radius), fill=RED)
+        draw.text((x + gap * 0.9, pad), alert, fill=RED, font=face)
+    return np.asarray(picture)

@@ -1,0 +1,108 @@
+"""Loader: everything between a file name and a flight, done behind whatever is on the screen."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.errors import PhotoflightError, WeightsError
+from viewer.trace import trace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from core.flight import Flight
+    from core.keyframe import Keyframe
+    from core.perception import Scene
+    from core.photo import Photo
+    from viewer.options import FlyOptions, SceneOptions
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A photo that is ready to fly into."""
+
+    photo: Photo
+    flight: Flight
+    notice: str = ""  # what the user should know: a fallback that was taken
+
+
+def understand(photo: Photo, options: SceneOptions) -> tuple[Scene, str]:
+    """Perceive a photo as the options say; without usable weights return a plain scene and the reason.
+
+    Raises:
+        PhotoflightError: a depth map or a perception backend that was asked for cannot be used.
+
+    """
+    from core import perception
+    from core.depth_map import read_depth_map, with_depth_map
+
+    try:
+        scene, notice = perception.perceive(photo.image, options.perception), ""
+    except WeightsError as error:
+        height, width = photo.image.shape[:2]
+        scene, notice = perception.plain_scene(width, height, photo.image), str(error)
+    if options.depth is not None:
+        scene = with_depth_map(scene, read_depth_map(options.depth, options.near), photo.image)
+    return scene, notice
+
+
+def keyframe_of(path: Path, options: SceneOptions) -> tuple[Photo, Keyframe, str]:
+    """Open and perceive a photo: the photo, keyframe 0, and a notice (empty when all is well)."""
+    from core.flight import photo_keyframe
+    from core.photo import open_photo
+
+    photo = open_photo(path)
+    trace("decoded")
+    scene, notice = understand(photo, options)
+    trace("perceived")
+    return photo, photo_keyframe(photo, scene), notice
+
+
+def prepare(path: Path, options: FlyOptions, aspect: float, lookup: tuple[int, int]) -> Loaded:
+    """Make a flight that will not stutter: every kernel it needs has run once at the size it will have."""
+    from core.flight import Flight, FlightSettings
+    from core.generator import make_generator
+
+    photo, keyframe, notice = keyframe_of(path, options)
+    flight = Flight(keyframe, make_generator(options.refiner), FlightSettings(aspect, seed=options.seed))
+    flight.warm_up(lookup)
+    trace("ready")
+    return Loaded(photo, flight, notice)
+
+
+class Loader:
+    """Prepares one photo at a time in a thread; the newest request wins."""
+
+    def __init__(self, options: FlyOptions) -> None:
+        self._options = options
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="loader")
+        self._pending: Future[Loaded] | None = None
+        self.path: Path | None = None
+
+    def load(self, path: Path, aspect: float, lookup: tuple[int, int]) -> None:
+        """Begin to prepare ``path``."""
+        if self._pending is not None:
+            self._pending.cancel()
+        self.path = path
+        self._pending = self._pool.submit(prepare, path, self._options, aspect, lookup)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a photo is being prepared."""
+        return self._pending is not None
+
+    def poll(self) -> Loaded | PhotoflightError | None:
+        """Return what has become ready since the last call: a flight, or the error that prevented it."""
+        if self._pending is None or not self._pending.done():
+            return None
+        pending, self._pending = self._pending, None
+        error = pending.exception()
+        if isinstance(error, PhotoflightError):
+            return error
+        return pending.result()
+
+    def close(self) -> None:
+        """Wait for what is running and drop what is not."""
+        self._pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,23 @@
+"""Provenance: what a film says of itself, so that the same flight can be made again."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from core.photo import Photo
+
+
+def program_version() -> str:
+    """Return the installed version of photoflight."""
+    try:
+        return version("photoflight")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def recording_metadata(photo: Photo, seed: int) -> dict[str, str]:
+    """Return title and comment of a recording: the photo and its SHA-256, the seed, and the program's version."""
+    comment = f"photoflight {program_version()}; seed {seed}; photo sha256 {photo.digest}"
+    return {"title": f"photoflight: {photo.path.name}", "comment": comment}

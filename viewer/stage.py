@@ -1,0 +1,90 @@
+"""Stage: the OpenGL side of the window. A canvas, which may be coarser than the window, is drawn, kept for recording, and shown."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+import moderngl
+import numpy as np
+
+from viewer.renderer import Renderer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from core.frame import Frame
+    from core.sky import Dome
+    from viewer.gl.debug import DebugView
+
+MARGIN = 12  # pixels between an overlay and the window's edge
+
+
+class Corner(Enum):
+    """Where an overlay goes."""
+
+    TOP_LEFT = auto()
+    BOTTOM_LEFT = auto()
+    CENTRE = auto()
+
+
+class Stage:
+    """Draws into the current OpenGL context; ``size`` is the window's framebuffer, (width, height) pixels."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        self.context = moderngl.create_context(require=330)
+        self.screen = self.context.detect_framebuffer()
+        self.renderer = Renderer(self.context)
+        self.size = size
+        self.view: DebugView | None = None  # None: the flight itself
+        self.canvas = self._new_canvas(size)
+
+    def _new_canvas(self, size: tuple[int, int]) -> moderngl.Framebuffer:
+        texture = self.context.texture(size, 4)
+        texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
+        texture.repeat_x = texture.repeat_y = False
+        return self.context.framebuffer([texture], self.context.depth_renderbuffer(size))
+
+    def fit(self, size: tuple[int, int]) -> None:
+        """Give the canvas another ``size``, if it has not got it."""
+        if self.canvas.size == size:
+            return
+        for attachment in (*self.canvas.color_attachments, self.canvas.depth_attachment, self.canvas):
+            attachment.release()
+        self.canvas = self._new_canvas(size)
+
+    def enter(self, dome: Dome) -> None:
+        """Take up another photo."""
+        self.renderer.enter(dome)
+
+    def show_photo(self, image: NDArray[np.uint8]) -> None:
+        """Put a picture on canvas and screen, before there is a flight."""
+        self.fit(self.size)
+        self.renderer.draw_photo(image, self.canvas)
+        self.present()
+
+    def draw(self, frame: Frame) -> None:
+        """Draw a frame, or the chosen view of it, on the canvas."""
+        if self.view is None:
+            self.renderer.draw(frame, self.canvas)
+        else:
+            self.renderer.draw_debug(frame, self.canvas, self.view)
+
+    def present(self) -> None:
+        """Show the canvas in the window."""
+        self.screen.viewport = (0, 0, *self.size)
+        self.renderer.present(self.canvas.color_attachments[0], self.screen)
+
+    def overlay(self, picture: NDArray[np.uint8], corner: Corner) -> None:
+        """Blend a picture over the window (not over the canvas, so that it is not recorded)."""
+        height, width = picture.shape[:2]
+        bottom = self.size[1] - height - MARGIN
+        middle = (max(0, (self.size[0] - width) // 2), max(0, (self.size[1] - height) // 2))
+        place = {Corner.TOP_LEFT: (MARGIN, MARGIN), Corner.BOTTOM_LEFT: (MARGIN, bottom), Corner.CENTRE: middle}[corner]
+        self.renderer.draw_overlay(picture, self.screen, place)
+
+    def picture(self) -> NDArray[np.uint8]:
+        """Read the canvas back, (h, w, 3) uint8, top row first."""
+        width, height = self.canvas.size
+        pixels = np.frombuffer(self.canvas.read(components=3, alignment=1), np.uint8)
+        return pixels.reshape(height, width, 3)[::-1].copy()
