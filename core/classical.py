@@ -8,16 +8,17 @@ horizon's outline, whose texture is plausible and means nothing.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from core.detail import DetailStyle, blurred
+from core.palette import Palette
 from core.generator import RefinedView, WarpedView
 from core.prior import Prior, PriorView
 from core.pushpull import push_pull
-from core.treadmill import Treadmill
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
     from core.keyframe import Keyframe
 
 _SKY = 0.5
-_SHARP, _WORN = 0.08, 0.8  # detail debt below which a pixel is left alone, and from which it is renewed in full
+_VEIL = 0.2  # sky alpha from which land is a soft skyline
+_SHARP, _WORN = 0.06, 0.3  # detail debt below which a pixel is left alone, and from which it is renewed in full
 _NEAR_HOLE, _FAR_HOLE = 6.0, 36.0  # pixels from the known within which neighbours, beyond which the prior, decide
-_TONE_RATE = 0.06  # share of the drift in tone that one step takes back where land is invented
 _BACKGROUND = 2.0  # power with which farther neighbours outweigh nearer ones when a hole is filled
 
 
@@ -39,98 +40,64 @@ class ClassicalGenerator:
     def __init__(self) -> None:
         self._prior: Prior | None = None
         self._style: DetailStyle | None = None
-        self._tone: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
-        self._treadmill = Treadmill()
+        self._palette: Palette | None = None
         self._random = np.random.default_rng(0)
 
     def begin(self, photo: Keyframe, seed: int) -> None:
         """Take up palette, texture and layout of ``photo``; ``seed`` varies the invented texture."""
         prior = Prior(photo)
         self._prior = prior
-        self._style = DetailStyle(prior.image, prior.disparity, prior.sky)
-        self._tone = _tone(prior.image, (prior.sky < _SKY).astype(np.float32))
-        self._treadmill = Treadmill()
+        self._style = DetailStyle(prior.image + mirrored_texture(prior.image, prior.sky < 0.05), prior.disparity, prior.sky)
+        self._palette = Palette(prior.image, prior.disparity, prior.sky < _VEIL)
         self._random = np.random.default_rng(seed)
 
     def __call__(self, view: WarpedView) -> RefinedView:
-        """Fill and renew ``view``; pixels with debt below 0.08 come back as they were.
+        """Fill and renew ``view``; pixels with debt below 0.06 come back as they were.
 
         Raises RuntimeError when called before ``begin``.
         """
-        if self._prior is None or self._style is None or self._tone is None:
+        if self._prior is None or self._style is None or self._palette is None:
             raise RuntimeError("ClassicalGenerator was called before begin(photo, seed)")
         height, width = view.mask.shape
-        view, invented = self._carried(view)
         prior = self._prior.view(view.camera, width, height)
+        view = _without_leaks(view, prior)
         known = view.mask
         land = known & (view.sky < _SKY)
         reach = np.asarray(cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 3), np.float32)
         remote = _smoothstep(reach, _NEAR_HOLE, _FAR_HOLE) if known.any() else np.ones_like(view.sky)
-        sky = _filled_sky(view, prior, remote)
-        disparity = _filled_disparity(view, land, prior, remote)
-        colour = _filled_land(view, land, prior, remote)
+        backed = push_pull((view.sky >= _SKY).astype(np.float32)[..., None], known * _behind(view))[..., 0]
+        distant = np.maximum(remote, backed)
+        sky = np.where(known, view.sky, prior.sky)
+        disparity = _filled_disparity(view, land, prior, distant)
+        colour = _filled_land(view, land, prior, distant)
         pay = np.where(known, _smoothstep(view.debt, _SHARP, _WORN), 1.0 - remote).astype(np.float32) * (1.0 - sky)
-        phase = (int(self._random.integers(32)), int(self._random.integers(32)))
+        phase = (int(self._random.integers(-32, 33)), int(self._random.integers(-16, 17)))
         colour = self._style.renew(colour, disparity, pay, phase)
-        fresh = np.where(known, np.maximum(pay, invented), 1.0) * (1.0 - sky)
-        colour = self._toned(colour, sky, fresh.astype(np.float32))
+        paid = np.where(known, view.debt * pay, 0.0)
+        colour = self._palette.pulled(colour, disparity, paid * (1.0 - sky))
         holes = ~known[..., None]
         image = np.where(holes, colour + sky[..., None] * (view.backdrop - colour), colour)
         image = np.where((sky >= 0.98)[..., None], np.where(holes, view.backdrop, view.image), image)
-        debt = np.where(known, view.debt * (1.0 - pay), 0.0)
-        out = RefinedView(
+        debt = np.where(known, view.debt - paid, 0.0)
+        return RefinedView(
             np.clip(image, 0.0, 1.0).astype(np.float32),
             np.clip(disparity, 0.01, 1.0).astype(np.float32),
             np.clip(sky, 0.0, 1.0).astype(np.float32),
             debt.astype(np.float32),
         )
-        self._treadmill.remember(view.camera, out)
-        return out
 
-    def _carried(self, view: WarpedView) -> tuple[WarpedView, NDArray[np.float32]]:
-        """Lay the carried far land over the view; also return where it is invented land, (h, w) in [0, 1]."""
-        carried = self._treadmill.carry(view)
-        if carried is None:
-            return view, np.zeros_like(view.sky)
-        use = carried.mask
-        sky = use & (carried.sky >= _SKY)
-        image = np.where(sky[..., None], view.backdrop, carried.image)
-        merged = WarpedView(
-            camera=view.camera,
-            image=np.where(use[..., None], image, view.image),
-            disparity=np.where(use, np.where(sky, 0.0, carried.disparity), view.disparity).astype(np.float32),
-            sky=np.where(use, carried.sky, view.sky),
-            stretch=view.stretch,
-            debt=np.where(use, carried.debt, view.debt),
-            mask=view.mask | use,
-            backdrop=view.backdrop,
-        )
-        return merged, use.astype(np.float32)
+def _without_leaks(view: WarpedView, prior: PriorView) -> WarpedView:
+    """Forget known sky, and soft skylines, in directions where the photo had nothing but land.
 
-    def _toned(
-        self, colour: NDArray[np.float32], sky: NDArray[np.float32], fresh: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """Pull mean and contrast of the land gently to the start photo's, where it is ``fresh``."""
-        if self._tone is None:
-            return colour
-        mean, spread = _tone(colour, (sky < _SKY).astype(np.float32))
-        home_mean, home_spread = self._tone
-        gain = np.clip(home_spread / np.maximum(spread, 0.02), 0.7, 1.4)
-        target = (colour - mean) * gain + home_mean
-        return colour + _TONE_RATE * fresh[..., None] * (target - colour)
-
-
-def _filled_sky(view: WarpedView, prior: PriorView, remote: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Sky alpha everywhere: the background's where it is near, the prior's outline farther off; crisp inside holes."""
-    weight = view.mask * _behind(view, view.mask)
-    difference = push_pull((view.sky - prior.sky)[..., None], weight)[..., 0]
-    nearby = push_pull(view.sky[..., None], weight)[..., 0]
-    soft = nearby + remote * (prior.sky + difference - nearby)
-    return np.where(view.mask, view.sky, _smoothstep(soft, 0.35, 0.65)).astype(np.float32)
+    Sky stays where it is, at infinity; what looks like it elsewhere is the rim of a ridge that came near, and would spread.
+    """
+    leak = view.mask & (view.sky > _VEIL) & (prior.sky < 0.02)
+    keep = ~leak
+    return replace(view, image=view.image * keep[..., None], disparity=view.disparity * keep, sky=view.sky * keep, mask=view.mask & keep)
 
 
 def _filled_disparity(
-    view: WarpedView, land: NDArray[np.bool_], prior: PriorView, remote: NDArray[np.float32]
+    view: WarpedView, land: NDArray[np.bool_], prior: PriorView, distant: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Disparity everywhere: a plane in the picture fitted to the ground, plus what differs from it, spread from the background.
 
@@ -139,12 +106,12 @@ def _filled_disparity(
     height, width = land.shape
     rows = (np.arange(height, dtype=np.float32)[:, None] + 0.5) / height
     ground = np.broadcast_to(_ground(view.disparity, land, rows), (height, width))
-    weight = land * _behind(view, land)
-    residual = push_pull((view.disparity - ground)[..., None], weight)[..., 0]
-    nearby = np.clip(ground + residual, 0.01, 1.0)
-    ratio = push_pull(np.log(np.maximum(view.disparity, 0.01) / prior.disparity)[..., None], weight)[..., 0]
-    far_off = prior.disparity * np.exp(ratio)
-    filled = nearby + remote * (far_off - nearby)
+    weight = land * _behind(view)
+    ratio = np.log(np.maximum(view.disparity, 0.01) / prior.disparity)
+    spread = push_pull(np.dstack([view.disparity - ground, ratio]), weight)
+    nearby = np.clip(ground + spread[..., 0], 0.01, 1.0)
+    beyond = prior.disparity * np.exp(np.minimum(spread[..., 1], 0.0))
+    filled = nearby + distant * (beyond - nearby)
     return np.where(land, np.maximum(view.disparity, 0.01), np.clip(filled, 0.01, 1.0)).astype(np.float32)
 
 
@@ -159,18 +126,17 @@ def _ground(disparity: NDArray[np.float32], land: NDArray[np.bool_], rows: NDArr
 
 
 def _filled_land(
-    view: WarpedView, land: NDArray[np.bool_], prior: PriorView, remote: NDArray[np.float32]
+    view: WarpedView, land: NDArray[np.bool_], prior: PriorView, distant: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Land colour everywhere: smooth from the background, textured by the nearest land mirrored into the hole; prior far off."""
-    weight = land * _behind(view, land)
-    both = push_pull(np.dstack([view.image, view.image - prior.image]), weight)
-    smooth, cloned = both[..., :3], prior.image + both[..., 3:]
-    filled = smooth + _mirrored_texture(view.image, land)
-    filled += remote[..., None] * (cloned - filled)
+    both = push_pull(np.dstack([view.image, view.image - prior.image]), land * _behind(view))
+    smooth, cloned = both[..., :3], prior.image + 0.5 * both[..., 3:]
+    filled = smooth + mirrored_texture(view.image, land)
+    filled += distant[..., None] * (cloned - filled)
     return np.where((land | view.mask)[..., None], view.image, filled).astype(np.float32)
 
 
-def _mirrored_texture(image: NDArray[np.float32], land: NDArray[np.bool_]) -> NDArray[np.float32]:
+def mirrored_texture(image: NDArray[np.float32], land: NDArray[np.bool_]) -> NDArray[np.float32]:
     """High frequencies of land, reflected into the rest at the nearest land pixel; 0 where the mirror shows no land."""
     height, width = land.shape
     weight = cv2.erode(land.astype(np.float32), np.ones((3, 3), np.uint8))
@@ -192,19 +158,11 @@ def _mirrored_texture(image: NDArray[np.float32], land: NDArray[np.bool_]) -> ND
     return found * (inside & ~land)[..., None]
 
 
-def _behind(view: WarpedView, known: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Weights in (0, 1] that let the background fill a hole: 1 for the farthest of ``known`` in each neighbourhood."""
-    disparity = np.where(known, np.where(view.sky < _SKY, view.disparity, 0.005), 1.0).astype(np.float32)
+def _behind(view: WarpedView) -> NDArray[np.float32]:
+    """Weights in (0, 1] that let the background fill a hole: 1 for the farthest known surface in each neighbourhood."""
+    disparity = np.where(view.mask, np.where(view.sky < _SKY, view.disparity, 0.005), 1.0).astype(np.float32)
     farthest = cv2.erode(disparity, np.ones((9, 9), np.uint8))
     return np.asarray(((farthest + 0.01) / (disparity + 0.01)) ** _BACKGROUND, np.float32)
-
-
-def _tone(image: NDArray[np.float32], land: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and standard deviation, each (3,), of the colour on ``land``."""
-    total = max(float(land.sum()), 1.0)
-    mean = np.tensordot(land, image, 2) / total
-    variance = np.tensordot(land, np.square(image - mean), 2) / total
-    return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
 
 
 def _smoothstep(x: NDArray[np.float32], low: float, high: float) -> NDArray[np.float32]:

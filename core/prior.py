@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from core.camera import Camera
     from core.keyframe import Keyframe
 
-_LONG_SIDE = 384  # of the stored picture: about the density of a 256 pixel wide refined view
+_FARTHEST = 0.02  # disparity
+_LONG_SIDE = 224  # of the stored picture: the density of a 256 pixel wide refined view, which sees a little more than the photo
 
 
 class PriorView(NamedTuple):
-    """The prior seen by a camera, arrays (h, w[, 3]) float32."""
+    """The prior seen by a camera, arrays (h, w[, 3]) float32; ``original`` is 1 where the photo itself was, 0 where mirrored."""
 
     image: NDArray[np.float32]
     disparity: NDArray[np.float32]
@@ -44,7 +45,7 @@ class Prior:
         land = (self.sky < 0.05).astype(np.float32)
         spread = push_pull(np.dstack([image, disparity]), land)
         self.image = np.ascontiguousarray(spread[..., :3])
-        self.disparity = np.clip(spread[..., 3], 0.01, 1.0) if land.any() else np.full_like(self.sky, 0.01)
+        self.disparity = _opened(spread[..., 3], land)
         self._lens = lens
         self._half = 0.5 * lens.fov[0], 0.5 * lens.fov[1]
 
@@ -59,6 +60,18 @@ class Prior:
         grid = (u * columns - 0.5).astype(np.float32), (v * rows - 0.5).astype(np.float32)
         pictures = (self.image, self.disparity, self.sky)
         return PriorView(*(cv2.remap(p, *grid, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101) for p in pictures))
+
+
+def _opened(disparity: NDArray[np.float32], land: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Shift disparity so that the farthest land lies at depth 50, and scale it so that near land stays.
+
+    Monocular depth is compact, with mountains 5 units away. A shift keeps planes planes and gives invented land room.
+    """
+    if not land.any():
+        return np.full_like(disparity, _FARTHEST)
+    far, near = np.percentile(disparity[land > 0.0], (1.0, 97.0))
+    scale = (near - _FARTHEST) / max(near - far, 0.05)
+    return np.clip(near + (disparity - near) * scale, _FARTHEST, 1.0).astype(np.float32)
 
 
 def _mirrored(angle: NDArray[np.float64], half: float) -> NDArray[np.float64]:
