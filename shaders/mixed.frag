@@ -11,26 +11,43 @@ uniform sampler2D fill;
 in vec2 uv;
 out vec4 colour;
 
-vec3 shaded(int keyframe, float disparity, vec3 sky) {
-    int k = max(keyframe, 0);
-    vec4 seen = texel(k, uv, disparity, vec2(0.0));
-    vec3 ray = (world_from_source[k] * vec4(source_uv(k, uv, disparity), 1.0, 0.0)).xyz;
+int largest(vec4 w) {
+    vec2 best = w.y > w.x ? vec2(w.y, 1.0) : vec2(w.x, 0.0);
+    best = w.z > best.x ? vec2(w.z, 2.0) : best;
+    return w.w > best.x ? 3 : int(best.y);
+}
+
+// 1 for the texels that belong to the same surface as texel i.
+vec4 alike(vec4 disparity, vec4 keyframe, int i) {
+    vec4 apart = abs(disparity - disparity[i]);
+    vec4 limit = SAME_SURFACE * max(disparity, vec4(disparity[i]));
+    return vec4(equal(keyframe, vec4(keyframe[i]))) * vec4(lessThanEqual(apart, limit));
+}
+
+vec3 shaded(float keyframe, float disparity, vec3 sky) {
+    int k = max(int(keyframe), 0);
+    vec2 place;
+    vec4 seen = texel_at(k, uv, disparity, place);
+    vec3 ray = (world_from_source[k] * vec4(place, 1.0, 0.0)).xyz;
     vec3 land = clamp(seen.rgb + seen.a * (sky - sky_colour(ray)), 0.0, 1.0);
-    vec3 known = disparity > 0.0 ? land : mix(sky, seen.rgb, source[k].w);
-    return keyframe < 0 ? textureLod(fill, uv, 0.0).rgb : known;
+    vec3 known = disparity > 0.0 ? land : mix(sky, seen.rgb, home[k]);
+    return keyframe < 0.0 ? textureLod(fill, uv, 0.0).rgb : known;
 }
 
 vec3 layer(sampler2D lookup, vec3 sky) {
     Quad q = quad(lookup, uv);
-    vec4 first = q.weight * alike(q, q.nearest);
-    vec4 rest = q.weight - first;
-    float share = dot(first, vec4(1.0));
-    vec3 near_colour = shaded(q.keyframe[q.nearest], dot(first, q.disparity) / share, sky);
-    if (share > 0.999) return near_colour;
-    int other = rest.x >= max(rest.y, max(rest.z, rest.w)) ? 0 : rest.y >= max(rest.z, rest.w) ? 1 : rest.z >= rest.w ? 2 : 3;
-    vec4 second = rest * alike(q, other);
-    vec3 far_colour = shaded(q.keyframe[other], dot(second, q.disparity) / dot(second, vec4(1.0)), sky);
-    return mix(far_colour, near_colour, smoothstep(0.1, 0.9, share));
+    vec2 f = clamp(q.f, 0.0, 1.0);
+    vec4 weight = vec4((1.0 - f.x) * (1.0 - f.y), f.x * (1.0 - f.y), (1.0 - f.x) * f.y, f.x * f.y);
+    vec4 disparity = vec4(q.a.z, q.b.z, q.c.z, q.d.z), keyframe = vec4(q.a.w, q.b.w, q.c.w, q.d.w);
+    int first = largest(weight);
+    vec4 group = weight * alike(disparity, keyframe, first);
+    float share = dot(group, vec4(1.0));
+    vec3 ours = shaded(keyframe[first], dot(group, disparity) / share, sky);
+    vec4 rest = weight - group;
+    int second = largest(rest);
+    group = rest * alike(disparity, keyframe, second);
+    vec3 theirs = shaded(keyframe[second], dot(group, disparity) / max(dot(group, vec4(1.0)), 1e-6), sky);
+    return mix(theirs, ours, smoothstep(0.1, 0.9, share));
 }
 
 void main() {

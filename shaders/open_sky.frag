@@ -11,8 +11,9 @@ out vec4 colour;
 void main() {
     vec3 sky = sky_colour((world_from_target * vec4(uv, 1.0, 0.0)).xyz);
 #if AT_HOME
-    int k = max(int(round(nearest_texel(newer, uv).y)), 0);
-    sky = mix(sky, texel(k, uv, 0.0, vec2(0.0)).rgb, source[k].w);
+    int k = max(int(nearest_texel(newer, uv).w), 0);
+    vec2 place;
+    sky = mix(sky, texel_at(k, uv, 0.0, place).rgb, home[k]);
 #endif
     colour = vec4(sky, 1.0);
 }

@@ -2,31 +2,30 @@
 // First pass over the target: finishes the pixels that lie within one surface of opaque land, which are most of them, and writes
 // the class of every other pixel into the depth buffer. The depth test then spares the later passes all that is done.
 #include "view.glsl"
-#include "lookup.glsl"
 #include "keyframes.glsl"
+#include "lookup.glsl"
 uniform sampler2D newer;
 uniform sampler2D older;
 in vec2 uv;
 out vec4 colour;
 
-float kind_of(Quad q) {
-    bool whole = all(greaterThan(alike(q, q.nearest), vec4(0.5)));
-    if (!whole || q.keyframe[q.nearest] < 0) return MIXED;
-    return q.disparity[q.nearest] == 0.0 ? SKY : PLAIN;
-}
-
-vec4 plain(Quad q) {
-    return texel(max(q.keyframe[q.nearest], 0), uv, dot(q.weight, q.disparity), q.slope);
+vec4 plain(sampler2D lookup, out float kind) {
+    Quad q = quad(lookup, uv);
+    float least = min(min(q.a.z, q.b.z), min(q.c.z, q.d.z)), most = max(max(q.a.z, q.b.z), max(q.c.z, q.d.z));
+    bool whole = all(equal(vec4(q.a.w, q.b.w, q.c.w, q.d.w), vec4(q.a.w))) && most - least <= SAME_SURFACE * most;
+    kind = !whole || q.a.w < 0.0 ? MIXED : most == 0.0 ? SKY : PLAIN;
+    vec2 place = mix(mix(q.a.xy, q.b.xy, q.f.x), mix(q.c.xy, q.d.xy, q.f.x), q.f.y);
+    vec2 finer = vec2(textureSize(lookup, 0)) / target.xy;
+    return texel(int(q.a.w), place, (q.b.xy - q.a.xy) * finer.x, (q.c.xy - q.a.xy) * finer.y);
 }
 
 void main() {
-    Quad q = quad(newer, uv);
-    float kind = kind_of(q);
-    vec4 seen = plain(q);
+    float kind;
+    vec4 seen = plain(newer, kind);
 #if LAYERS == 2
-    Quad old = quad(older, uv);
-    kind = kind_of(old) == kind ? kind : MIXED;
-    seen = mix(plain(old), seen, target.z);
+    float older_kind;
+    seen = mix(plain(older, older_kind), seen, target.z);
+    kind = kind == older_kind ? kind : MIXED;
 #endif
     if (kind == PLAIN && seen.a > 0.001) kind = MIXED;
     gl_FragDepth = kind;

@@ -11,21 +11,21 @@ in vec2 uv;
 out vec4 seed;
 
 vec4 seed_of(sampler2D lookup) {
-    ivec2 size = textureSize(lookup, 0), corner = ivec2(gl_FragCoord.xy) * 2;
-    vec2 best = vec2(1e9, -1.0), place = uv;
+    ivec2 last = textureSize(lookup, 0) - 1, corner = ivec2(gl_FragCoord.xy) * 2;
+    vec4 best = vec4(0.0, 0.0, 1e9, -1.0);
+    vec2 here = uv;
     for (int i = 0; i < 4; i++) {
-        ivec2 at = min(corner + ivec2(i & 1, i >> 1), size - 1);
-        vec2 found = texelFetch(lookup, at, 0).xy;
-        if (found.y >= 0.0 && found.x < best.x) {
+        ivec2 at = min(corner + ivec2(i & 1, i >> 1), last);
+        vec4 found = texelFetch(lookup, at, 0);
+        if (found.w >= 0.0 && found.z < best.z) {
             best = found;
-            place = (vec2(at) + 0.5) / vec2(size);
+            here = (vec2(at) + 0.5) / vec2(last + 1);
         }
     }
-    int k = max(int(round(best.y)), 0);
-    vec3 sky = sky_colour((world_from_target * vec4(place, 1.0, 0.0)).xyz);
-    vec4 seen = texel(k, place, best.x, vec2(0.0));
-    vec3 known = best.x > 0.0 ? mix(seen.rgb, sky, seen.a) : sky;
-    float weight = best.y < 0.0 ? 0.0 : 1.0 / pow(max(best.x, 0.02) + 0.05, 2.0);
+    vec4 seen = texel(max(int(best.w), 0), best.xy, vec2(0.0), vec2(0.0));
+    vec3 sky = sky_colour((world_from_target * vec4(here, 1.0, 0.0)).xyz);
+    vec3 known = mix(seen.rgb, sky, best.z > 0.0 ? seen.a : 1.0);
+    float weight = best.w < 0.0 ? 0.0 : 1.0 / pow(max(best.z, 0.02) + 0.05, 2.0);
     return vec4(known * weight, weight);
 }
 

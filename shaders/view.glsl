@@ -8,6 +8,6 @@ layout(std140) uniform View {
     mat4 detail_from_world;                     // ray: uv of the dome's detail picture
     mat4 source_from_target[MOST_KEYFRAMES];    // (u, v, 1, disparity): uv of a keyframe
     mat4 world_from_source[MOST_KEYFRAMES];     // (u, v, 1, -): ray
-    vec4 source[MOST_KEYFRAMES];                // image width, height, layer of the array texture, share of its own sky shown
+    float home[MOST_KEYFRAMES];                 // share of its own sky that it shows
     vec4 target;                                // width, height, fade, level of the detail picture
 };

@@ -55,11 +55,11 @@ class Scene:
     def draw(self, frame: Frame, target: moderngl.Framebuffer) -> None:
         """Draw ``frame`` over the whole of ``target``."""
         layers = [frame.newer] if frame.older is None or frame.fade >= 1.0 else [frame.newer, frame.older]
-        table = self._keyframes.table(layers)
+        rows = self._keyframes.rows(layers)
         for lookup, layer in zip(self._lookups, layers, strict=False):
-            lookup.write(layer, table)
+            lookup.write(layer, rows)
         size = (target.width, target.height)
-        self._view.write(packed(frame.camera, self.dome, table, size, frame.fade))
+        self._view.write(packed(frame.camera, self.dome, rows, size, frame.fade))
         self._view.bind_to_uniform_block(VIEW_BINDING)
         textures = [lookup.texture for lookup in self._lookups]
         textures += [self._keyframes.photo_texture, self._keyframes.refined, self._dome, self._detail]

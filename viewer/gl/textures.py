@@ -11,7 +11,7 @@ from core.compose import texels
 from viewer.gl.view import MOST_KEYFRAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from core.keyframe import Keyframe
 
 _FILTER = (moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR)  # trilinear costs twice as much in software
+_LAYERS = MOST_KEYFRAMES - 1
 
 
 class KeyframeTextures:
@@ -34,14 +35,14 @@ class KeyframeTextures:
         self.refined = self._array((1, 1))
         self._layer_of: dict[int, int] = {}  # serial: layer, least recently used first
 
-    def table(self, layers: Sequence[Layer]) -> list[tuple[Keyframe, int]]:
-        """Every keyframe of ``layers`` once, the photo first, each with its layer in ``refined``."""
+    def rows(self, layers: Sequence[Layer]) -> dict[Keyframe, int]:
+        """Number of every keyframe of ``layers`` in the shaders: 0 for the photo, 1 + its layer in ``refined`` for others."""
         seen = {keyframe.serial: keyframe for layer in layers for keyframe in layer.keyframes if keyframe is not self.photo}
-        wanted = list(seen.values())[: MOST_KEYFRAMES - 1]
+        wanted = list(seen.values())[:_LAYERS]
         for keyframe in wanted:  # first all of them are marked as in use, so that none evicts another
             if keyframe.serial in self._layer_of:
                 self._layer_of[keyframe.serial] = self._layer_of.pop(keyframe.serial)
-        return [(self.photo, 0), *((keyframe, self._placed(keyframe)) for keyframe in wanted)]
+        return {self.photo: 0} | {keyframe: 1 + self._placed(keyframe) for keyframe in wanted}
 
     def _placed(self, keyframe: Keyframe) -> int:
         if keyframe.serial in self._layer_of:
@@ -51,7 +52,7 @@ class KeyframeTextures:
             self.refined.release()
             self.refined = self._array(size)
         layer = len(self._layer_of)
-        if layer == MOST_KEYFRAMES:
+        if layer == _LAYERS:
             layer = self._layer_of.pop(next(iter(self._layer_of)))
         pixels = texels(keyframe)[0]
         width, height, _ = self.refined.size
@@ -66,7 +67,7 @@ class KeyframeTextures:
         return layer
 
     def _array(self, size: tuple[int, int]) -> moderngl.TextureArray:
-        array = self._context.texture_array((*size, MOST_KEYFRAMES), 4)
+        array = self._context.texture_array((*size, _LAYERS), 4)
         array.repeat_x = array.repeat_y = False
         return array
 
@@ -77,28 +78,28 @@ class KeyframeTextures:
 
 
 class LookupTexture:
-    """A lookup as (disparity, row of the keyframe table) per texel, RG32F."""
+    """A lookup as (u, v, disparity, number of the keyframe) per texel, RGBA32F; -1 where there is a hole."""
 
     def __init__(self, context: moderngl.Context) -> None:
         self._context = context
         self.texture = self._made((1, 1))
-        self._texels = np.zeros((1, 1, 2), np.float32)
+        self._texels = np.zeros((1, 1, 4), np.float32)
 
-    def write(self, layer: Layer, table: Sequence[tuple[Keyframe, int]]) -> None:
-        """Upload the lookup of ``layer``; a keyframe that is missing from ``table`` is shown as a hole."""
+    def write(self, layer: Layer, rows: Mapping[Keyframe, int]) -> None:
+        """Upload the lookup of ``layer``; a keyframe that is missing from ``rows`` is shown as a hole."""
         lookup = layer.lookup
         if self.texture.size != lookup.size:
             self.texture.release()
             self.texture = self._made(lookup.size)
-            self._texels = np.zeros((*lookup.slot.shape, 2), np.float32)
-        rows = {keyframe.serial: row for row, (keyframe, _) in enumerate(table)}
-        row_of = np.array([rows.get(keyframe.serial, -1) for keyframe in layer.keyframes] + [-1], np.float32)
-        self._texels[..., 0] = lookup.disparity
-        self._texels[..., 1] = row_of[lookup.slot]
+            self._texels = np.zeros((*lookup.slot.shape, 4), np.float32)
+        row_of = np.array([rows.get(keyframe, -1) for keyframe in layer.keyframes] + [-1], np.float32)
+        self._texels[..., :2] = lookup.uv
+        self._texels[..., 2] = lookup.disparity
+        self._texels[..., 3] = row_of[lookup.slot]
         self.texture.write(self._texels)
 
     def _made(self, size: tuple[int, int]) -> moderngl.Texture:
-        texture = self._context.texture(size, 2, dtype="f4")
+        texture = self._context.texture(size, 4, dtype="f4")
         texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
         return texture
 

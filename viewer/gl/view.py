@@ -9,7 +9,7 @@ import numpy as np
 from core.compose import at_home
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -24,30 +24,27 @@ _BLOCK = np.dtype(
         ("detail_from_world", "f4", (4, 4)),
         ("source_from_target", "f4", (MOST_KEYFRAMES, 4, 4)),
         ("world_from_source", "f4", (MOST_KEYFRAMES, 4, 4)),
-        ("source", "f4", (MOST_KEYFRAMES, 4)),
+        ("home", "f4", (MOST_KEYFRAMES, 4)),
         ("target", "f4", (4,)),
     ]
 )
 SIZE = _BLOCK.itemsize
 
 
-def packed(
-    camera: Camera, dome: Dome, keyframes: Sequence[tuple[Keyframe, int]], size: tuple[int, int], fade: float
-) -> bytes:
-    """Pack a frame's cameras; ``keyframes`` come with their layer in the array texture, ``size`` is the target's, pixels."""
+def packed(camera: Camera, dome: Dome, rows: Mapping[Keyframe, int], size: tuple[int, int], fade: float) -> bytes:
+    """Pack a frame's cameras; ``rows`` numbers the keyframes, ``size`` is the target's in pixels."""
     block = np.zeros((), _BLOCK)
     world_from_target = camera.rotation @ np.linalg.inv(_matrix(camera.intrinsics))
     detail = dome.detail_camera
     block["world_from_target"] = _columns(world_from_target)
     block["detail_from_world"] = _columns(_matrix(detail.intrinsics) @ detail.rotation.T)
-    for index, (keyframe, layer) in enumerate(keyframes):
+    for keyframe, row in rows.items():
         source = keyframe.camera
         uv_from_world = _matrix(source.intrinsics) @ source.rotation.T
         parallax = uv_from_world @ (camera.position - source.position)
-        block["source_from_target"][index] = _columns(uv_from_world @ world_from_target, parallax)
-        block["world_from_source"][index] = _columns(np.linalg.inv(uv_from_world))
-        height, width = keyframe.image.shape[:2]
-        block["source"][index] = width, height, layer, at_home(keyframe, camera, dome)
+        block["source_from_target"][row] = _columns(uv_from_world @ world_from_target, parallax)
+        block["world_from_source"][row] = _columns(np.linalg.inv(uv_from_world))
+        block["home"][row, 0] = at_home(keyframe, camera, dome)  # std140 gives every float of an array 16 bytes
     block["target"] = *size, fade, dome.level(camera, size[0])
     return block.tobytes()
 
