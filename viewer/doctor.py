@@ -79,11 +79,15 @@ def _memory() -> Finding:
     return Finding(f"{free:.1f} of {total:.1f} GiB free", remedy)
 
 
+def _without_x() -> bool:
+    return sys.platform == "linux" and not os.environ.get("DISPLAY")
+
+
 def _display() -> Finding:
     if sys.platform != "linux":
         return Finding("the system's own")
     names = [f"{name}={os.environ[name]}" for name in ("DISPLAY", "WAYLAND_DISPLAY") if os.environ.get(name)]
-    if os.environ.get("DISPLAY"):
+    if not _without_x():
         return Finding(", ".join(names))
     advice = "install XWayland" if names else "log in at a desktop, or use `photoflight film`, which needs none"
     return Finding(names[0] if names else "none", f"{advice} (a try-out: xvfb-run photoflight)", fatal=True)
@@ -131,6 +135,8 @@ def _probed(function: str) -> str:
 
 
 def _window() -> Finding:
+    if _without_x():
+        return Finding("none", "see display", fatal=True)
     try:
         return Finding(_probed("window_renderer"))
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -194,7 +200,7 @@ def _encoders() -> Finding:
 
 
 def _controllers() -> Finding:
-    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+    if _without_x():
         return Finding("looked for only where there is an X display")
     import pyglet
 
@@ -206,7 +212,7 @@ def _controllers() -> Finding:
 
 
 def _hotkey() -> Finding:
-    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+    if _without_x():
         return Finding("the global recording key needs an X display")
     try:
         from pynput import keyboard
