@@ -22,7 +22,7 @@ from core.pilot import ManualPilot, Pilot
 from core.pilots import make_pilot
 from core.refiner import Refiner, refine
 from core.sky import Dome
-from core.steering import Craft, Motion, Steering, Surroundings
+from core.steering import Craft, Steering, Surroundings
 from core.warp import make_warper
 from core.world import World
 
@@ -206,7 +206,7 @@ def coarse(layer: Layer) -> Surroundings:
 
 
 def ground_clearance(surroundings: Surroundings | None, fy: float) -> float:
-    """Height over the nearer ground: the median over the lower middle of the view of how far below the camera it lies; nan if unseen."""
+    """Height over the ground nearby, scene units: the median over the lower middle of the view; nan where none is seen."""
     if surroundings is None:
         return math.nan
     rows, columns = surroundings.disparity.shape

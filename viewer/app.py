@@ -5,11 +5,9 @@ from __future__ import annotations
 import gc
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pyglet
-
-from core.errors import DeviceError, PhotoflightError
+from core.errors import PhotoflightError
 from core.photo import preview
 from viewer import actions
 from viewer.controls import Controls, help_lines
@@ -18,6 +16,7 @@ from viewer.loader import Loader
 from viewer.quality import Quality
 from viewer.stage import Corner, Stage
 from viewer.trace import trace
+from viewer.window import open_window
 
 if TYPE_CHECKING:
     from core.flight import Flight
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from viewer.loader import Loaded
     from viewer.options import FlyOptions
 
-DEFAULT_SIZE = (1280, 720)
 MAX_RATE = 60.0  # frames / s where the display does not set the pace (no vertical sync: Xvfb, some drivers)
 LONGEST_STEP = 0.1  # seconds of flight in one frame at most: after a stall the camera does not jump
 METER_SECONDS = 0.5  # between updates of the instruments: faster cannot be read
@@ -38,7 +36,7 @@ class App:
     def __init__(self, options: FlyOptions) -> None:
         self.options = options
         self.photo: Photo | None = None
-        self.window = _open_window(options)
+        self.window = open_window(options.size, fullscreen=options.fullscreen)
         self.window.push_handlers(self)
         self.stage = Stage(self.window.get_framebuffer_size())
         self.stage.show_photo(preview(options.photo, max(self.stage.size)).image)
@@ -217,21 +215,6 @@ class App:
     def on_expose(self) -> None:
         """Draw again what another window has covered."""
         self._changed = True
-
-
-def _open_window(options: FlyOptions) -> Any:  # noqa: ANN401 - pyglet's window class is chosen by the platform
-    pyglet.options["shadow_window"] = False
-    config = pyglet.gl.Config(double_buffer=True, major_version=3, minor_version=3, depth_size=0)
-    try:
-        screen = pyglet.display.get_display().get_default_screen()
-        width, height = options.size or (min(DEFAULT_SIZE[0], screen.width), min(DEFAULT_SIZE[1], screen.height))
-        return pyglet.window.Window(
-            width, height, caption="photoflight", resizable=True, file_drops=True, config=config, fullscreen=options.fullscreen
-        )
-    except (pyglet.window.NoSuchConfigException, pyglet.gl.ContextException) as error:
-        raise DeviceError(f"no OpenGL 3.3 here ({error}): install a graphics driver or Mesa (libgl1-mesa-dri)") from error
-    except pyglet.display.base.NoSuchDisplayException as error:  # type: ignore[attr-defined]
-        raise DeviceError("no display to open a window on: set DISPLAY, or make a film with `photoflight film`") from error
 
 
 def run(options: FlyOptions) -> int:

@@ -91,11 +91,11 @@ class Hud:
         return self._cached("status", ["   ".join(words)], record)
 
     def message_picture(self) -> NDArray[np.uint8] | None:
-        """The present message, if any."""
+        """Return the present message, if any."""
         return self._cached("message", [self.message]) if self.message else None
 
     def help_picture(self, lines: Sequence[tuple[str, str]]) -> NDArray[np.uint8]:
-        """The table of controls: pairs of keys and what they do."""
+        """Return the table of controls: pairs of keys and what they do."""
         return self._cached("help", [f"{keys}\t{what}" for keys, what in lines])
 
     def _cached(self, name: str, lines: list[str], alert: str = "") -> NDArray[np.uint8]:
@@ -108,7 +108,7 @@ class Hud:
 
 
 def text_picture(lines: Sequence[str], alert: str = "", scale: float = 1.0) -> NDArray[np.uint8]:
-    """Draw ``lines`` on a translucent plate, (h, w, 4) uint8; a tab starts the second column, ``alert`` follows in red with a dot."""
+    """Draw ``lines`` on a translucent plate, (h, w, 4) uint8; a tab starts the second column, ``alert`` follows in red."""
     face = font(round(14 * scale))
     pad = round(PADDING * scale)
     rows = [line.split("\t") for line in lines]

@@ -1,4 +1,4 @@
-"""Stage: the OpenGL side of the window. A canvas, which may be coarser than the window, is drawn, kept for recording, and shown."""
+"""Stage: the OpenGL side of the window. A canvas, perhaps coarser than the window, is drawn, recorded and shown."""
 
 from __future__ import annotations
 
@@ -37,21 +37,22 @@ class Stage:
         self.renderer = Renderer(self.context)
         self.size = size
         self.view: DebugView | None = None  # None: the flight itself
-        self.canvas = self._new_canvas(size)
+        self._make_canvas(size)
 
-    def _new_canvas(self, size: tuple[int, int]) -> moderngl.Framebuffer:
-        texture = self.context.texture(size, 4)
-        texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
-        texture.repeat_x = texture.repeat_y = False
-        return self.context.framebuffer([texture], self.context.depth_renderbuffer(size))
+    def _make_canvas(self, size: tuple[int, int]) -> None:
+        self._texture = self.context.texture(size, 4)
+        self._texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
+        self._texture.repeat_x = self._texture.repeat_y = False
+        self._depth = self.context.depth_renderbuffer(size)
+        self.canvas = self.context.framebuffer([self._texture], self._depth)
 
     def fit(self, size: tuple[int, int]) -> None:
         """Give the canvas another ``size``, if it has not got it."""
         if self.canvas.size == size:
             return
-        for attachment in (*self.canvas.color_attachments, self.canvas.depth_attachment, self.canvas):
-            attachment.release()
-        self.canvas = self._new_canvas(size)
+        for old in (self.canvas, self._texture, self._depth):
+            old.release()
+        self._make_canvas(size)
 
     def enter(self, dome: Dome) -> None:
         """Take up another photo."""
@@ -73,7 +74,7 @@ class Stage:
     def present(self) -> None:
         """Show the canvas in the window."""
         self.screen.viewport = (0, 0, *self.size)
-        self.renderer.present(self.canvas.color_attachments[0], self.screen)
+        self.renderer.present(self._texture, self.screen)
 
     def overlay(self, picture: NDArray[np.uint8], corner: Corner) -> None:
         """Blend a picture over the window (not over the canvas, so that it is not recorded)."""
