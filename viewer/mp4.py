@@ -61,6 +61,7 @@ class Encoder:
         context.color_primaries = int(ColorPrimaries.BT709)
         context.color_trc = int(ColorTrc.BT709)
         context.color_range = int(ColorRange.MPEG)
+        context.max_b_frames = 0  # they would make a fragmented file start later than 0, as it has no edit list
         context.options = dict(self.film if film else self.live)
 
 
@@ -73,13 +74,13 @@ X264 = Encoder(
 ENCODERS = (
     Encoder(
         "h264_nvenc",
-        live={"preset": "p4", "tune": "ull", "rc": "vbr", "cq": "19", "bf": "0", "delay": "0"},
+        live={"preset": "p4", "tune": "ull", "rc": "vbr", "cq": "19", "delay": "0"},
         film={"preset": "p7", "tune": "hq", "rc": "vbr", "cq": "17"},
     ),
-    Encoder("h264_videotoolbox", live={"q": "65", "realtime": "1", "bf": "0"}, film={"q": "75"}),
+    Encoder("h264_videotoolbox", live={"q": "65", "realtime": "1"}, film={"q": "75"}),
     Encoder(
         "h264_qsv",
-        live={"preset": "veryfast", "global_quality": "19", "bf": "0", "async_depth": "1"},
+        live={"preset": "veryfast", "global_quality": "19", "async_depth": "1"},
         film={"preset": "medium", "global_quality": "17"},
         pixel_format="nv12",
     ),

@@ -105,6 +105,7 @@ def test_closed_file_is_an_ordinary_mp4(tmp_path: Path) -> None:
         video = container.streams.video[0]
         context = video.codec_context
         assert (video.frames, video.average_rate, container.duration) == (75, 30, 2_500_000)
+        assert video.start_time == 0
         assert (context.name, context.pix_fmt, context.width, context.height) == ("h264", "yuv420p", *SIZE)
         assert {context.colorspace, context.color_primaries, context.color_trc, context.color_range} == {1}
         assert about.items() <= container.metadata.items()

@@ -1,0 +1,164 @@
+"""Film: a flight without a window, one picture after another, each as good as it can be and the same every time."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.errors import RecordingError
+from viewer.quality import Quality
+from viewer.recorder import Recorder, flight_metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from core.camera import Camera
+    from core.keyframe import Keyframe
+    from core.photo import Photo
+    from viewer.options import FilmOptions
+
+_OPENGL_AXES = np.diag([1.0, -1.0, -1.0, 1.0])  # +Y up, looking along -Z, which is what readers of cameras.json expect
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """One picture of a film and the camera that took it."""
+
+    picture: NDArray[np.uint8]  # (h, w, 3) sRGB, top row first; valid until the next shot
+    camera: Camera
+
+
+def run(options: FilmOptions) -> None:
+    """Make the film that ``options`` describe.
+
+    Raises PhotoflightError: the photo, the pilot, the graphics device or the place to write to cannot be used.
+    """
+    from tqdm import tqdm
+
+    from viewer.loader import keyframe_of
+
+    photo, keyframe, notice = keyframe_of(options.photo, options)
+    if notice:
+        print(notice, file=sys.stderr)
+    album = Album(options.frames, options, photo) if options.frames else None
+    metadata = flight_metadata(photo, options.seed, options.pilot)
+    with Recorder(options.output, options.size, options.fps, metadata, lockstep=True) as recorder:
+        film = shots(keyframe, options)
+        for shot in tqdm(film, total=frame_count(options), unit="frame", disable=None):
+            recorder.offer(shot.picture)
+            if album is not None:
+                album.add(shot)
+            if recorder.error is not None:
+                raise recorder.error
+    if recorder.error is not None:
+        raise recorder.error
+    if album is not None:
+        album.close()
+    print(f"{options.output}: {recorder.frames} frames, {recorder.seconds:.1f} s, by {recorder.encoder}")
+
+
+def frame_count(options: FilmOptions) -> int:
+    """Return the number of pictures in the film."""
+    return max(1, round(options.seconds * options.fps))
+
+
+def shots(keyframe: Keyframe, options: FilmOptions) -> Iterator[Shot]:
+    """Fly into the photo ``keyframe`` in lockstep and yield the pictures, the first of them at the photo's own pose.
+
+    The same photo, pilot, seed, size and rate give the same pictures. Raises DeviceError and PilotError.
+    """
+    from core.cinematic import scene_reach
+    from core.flight import Flight, FlightSettings
+    from core.generator import make_generator
+    from core.pilots import make_pilot
+    from core.steering import Steering
+    from viewer.headless import headless_context
+    from viewer.readback import ReadbackRing
+    from viewer.renderer import Renderer
+
+    reach = scene_reach(keyframe.disparity, keyframe.geometry_sky)
+    pilot = make_pilot(options.pilot, options.seed, reach, options.seconds)
+    width, height = options.size
+    settings = FlightSettings(width / height, lockstep=True, seed=options.seed)
+    context = headless_context()
+    flight = Flight(keyframe, make_generator(options.refiner), settings)
+    flight.pilot = pilot
+    try:
+        renderer = Renderer(context, flight.dome)
+        canvas = context.framebuffer([context.texture(options.size, 4)])
+        ring = ReadbackRing(context, options.size)
+        lookup = Quality(rung=0).lookup(width, height)
+        for _ in range(frame_count(options)):
+            renderer.draw(flight.frame(lookup), canvas)
+            ring.push(canvas)
+            yield Shot(ring.pull(), flight.camera)
+            flight.advance(1.0 / options.fps, Steering())
+    finally:
+        flight.close()
+        context.release()
+
+
+@dataclass(eq=False)
+class Album:
+    """A folder of numbered PNG files and ``cameras.json``, in the manner of NeRF's ``transforms.json``."""
+
+    folder: Path
+    options: FilmOptions
+    photo: Photo
+    _frames: list[dict[str, object]] = field(default_factory=list)
+    _camera: Camera | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def add(self, shot: Shot) -> None:
+        """Write a picture; raises RecordingError."""
+        from PIL import Image
+
+        name = f"{len(self._frames):05d}.png"
+        pose = _OPENGL_AXES @ shot.camera.world_from_camera @ _OPENGL_AXES
+        time = len(self._frames) / self.options.fps
+        self._frames.append({"file_path": name, "time": round(time, 6), "transform_matrix": pose.tolist()})
+        self._camera = shot.camera
+        try:
+            Image.fromarray(np.ascontiguousarray(shot.picture)).save(self.folder / name, compress_level=1)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def close(self) -> None:
+        """Write ``cameras.json``; raises RecordingError."""
+        try:
+            (self.folder / "cameras.json").write_text(json.dumps(self.cameras(), indent=1), encoding="utf-8")
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def cameras(self) -> dict[str, object]:
+        """Intrinsics in pixels and every camera_to_world, 4x4, in OpenGL axes (+Y up, looking along -Z), scene units."""
+        if self._camera is None:
+            return {"frames": []}
+        (width, height), lens = self.options.size, self._camera.intrinsics
+        return {
+            "camera_model": "PINHOLE",
+            "fl_x": lens.fx * width,
+            "fl_y": lens.fy * height,
+            "cx": lens.cx * width,
+            "cy": lens.cy * height,
+            "w": width,
+            "h": height,
+            "fps": self.options.fps,
+            **flight_metadata(self.photo, self.options.seed, self.options.pilot),
+            "frames": self._frames,
+        }
+
+    def _failed(self, error: OSError) -> RecordingError:
+        return RecordingError(f"cannot write frames to {self.folder}: {error.strerror}; name another folder")
