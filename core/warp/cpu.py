@@ -11,7 +11,7 @@ import numpy as np
 from core.warp import raster
 from core.warp.lookup import HOLE, Lookup
 from core.warp.recycler import Recycler
-from core.warp.visibility import Visibility, largest_quad, projection, rotation_homography
+from core.warp.visibility import Visibility, largest_quad, magnification, projection, rotation_homography
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,8 +37,9 @@ class CpuWarper:
         matrix = projection(keyframe.camera, camera, size)
         limit = np.array(largest_quad(keyframe, camera, size))
         empty = self._recycler.empty
-        points = empty((len(mesh.vertices), 4), np.float32)
-        self._in_bands(len(points), lambda first, last: raster.project(mesh.vertices, matrix, points, first, last))
+        growth = magnification(matrix, mesh.shape)
+        points = empty((len(mesh.vertices), 5), np.float32)
+        self._in_bands(len(points), lambda first, last: raster.project(mesh.vertices, matrix, growth, points, first, last))
         view = Visibility(
             keyframe,
             camera,
@@ -52,7 +53,7 @@ class CpuWarper:
             keys = empty((bottom - top, width), np.uint64)
             keys.fill(0)
             raster.rasterise(points, mesh.quads, mesh.veiled, keys, top, limit)
-            raster.decode(points, mesh.vertices, mesh.quads, keys, top, mesh.shape, _rows(view, top, bottom))
+            raster.decode(points, mesh.vertices, mesh.quads, keys, top, _rows(view, top, bottom))
 
         self._in_bands(height, band)
         return view

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from core.warp.lookup import Lookup
-from core.warp.visibility import Visibility, largest_quad, projection, rotation_homography
+from core.warp.visibility import Visibility, largest_quad, magnification, projection, rotation_homography
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,9 +76,11 @@ class CudaWarper:
         cupy, (width, height) = self._cupy, size
         mesh, resident = keyframe.mesh, self._resident(keyframe)
         vertex_count, quad_count = np.int32(len(mesh.vertices)), np.int32(len(mesh.quads))
-        matrix = cupy.asarray(np.ascontiguousarray(projection(keyframe.camera, camera, size)))
+        matrix = projection(keyframe.camera, camera, size)
+        numbers = cupy.asarray(np.concatenate([matrix.ravel(), magnification(matrix, mesh.shape)]))
         points = cupy.empty((len(mesh.vertices), 4), np.float32)
-        _launch(self._project, len(mesh.vertices), resident.vertices, vertex_count, matrix, points)
+        growth = cupy.empty(len(mesh.vertices), np.float32)
+        _launch(self._project, len(mesh.vertices), resident.vertices, vertex_count, numbers, points, growth)
 
         keys = cupy.zeros((height, width), np.uint64)
         limits = (np.float64(limit) for limit in largest_quad(keyframe, camera, size))
@@ -89,9 +91,8 @@ class CudaWarper:
         surface = cupy.empty((height, width), np.uint8)
         uv = cupy.empty((height, width, 2), np.float32)
         disparity, stretch = (cupy.empty((height, width), np.float32) for _ in range(2))
-        geometry = (points, resident.vertices, resident.quads)
-        texels = np.float64(mesh.shape[0] * mesh.shape[1])
-        _launch(self._decode, width * height, *geometry, keys, *target, texels, surface, uv, disparity, stretch)
+        geometry = (points, growth, resident.vertices, resident.quads)
+        _launch(self._decode, width * height, *geometry, keys, *target, surface, uv, disparity, stretch)
         return Visibility(keyframe, camera, surface, uv, disparity, stretch)
 
     def resolve(self, views: Sequence[Visibility], size: tuple[int, int]) -> Lookup:

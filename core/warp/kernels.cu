@@ -1,11 +1,11 @@
 // The warp on a GPU: the same program as raster.py, operation for operation, so that (without fused multiply-adds) both give the same bits.
 //
 // Memory traffic, compulsory bytes, caches taken as perfect for geometry (a mesh of 512x320 is 10 MB and lives in L2):
-//   project    12 read + 16 written a vertex
+//   project    20 read + 20 written a vertex
 //   rasterise  17 read a quad, 16 read a vertex; 8 to clear a key, 16 to read and write it at least once a covered pixel
-//   decode     8 read + 17 written a pixel; 28 read a vertex, 16 a quad
+//   decode     8 read + 17 written a pixel; 28 read a vertex (16 + 4 + 8), 16 a quad
 //   resolve    17 read a pixel and keyframe + 17 written a pixel
-// One keyframe, 512x320 to 1280x720: 83 B a pixel * 0.92 M + 72 B a vertex * 0.17 M + 33 B a quad * 0.16 M = 94 MB,
+// One keyframe, 512x320 to 1280x720: 83 B a pixel * 0.92 M + 84 B a vertex * 0.17 M + 33 B a quad * 0.16 M = 96 MB,
 // a floor of 0.1 ms at 936 GB/s. Edge functions are float64 (about 20 Mflop a view, 0.1 ms where float64 runs at 1/64 of float32).
 
 typedef unsigned long long u64;
@@ -15,7 +15,7 @@ typedef unsigned char u8;
 #define MAGNIFICATION 64.0
 #define GRID 4096.0
 #define OUTSIDE 1e6
-#define AGREEMENT 0.92f
+#define AGREEMENT 0.92
 #define SKY 0.5f
 #define HOLE (-1)
 enum { NOTHING = 0, VEILED = 1, LAND = 2 };
@@ -38,11 +38,13 @@ __device__ static inline float largest(float a, float b, float c, float d) { ret
 __device__ static inline double smallest(double a, double b, double c) { return fmin(fmin(a, b), c); }
 __device__ static inline double largest(double a, double b, double c) { return fmax(fmax(a, b), c); }
 
-// One thread a vertex: (u, v, disparity) to target x, y in pixels, target disparity, q = z / z' (0 where unusable).
-extern "C" __global__ void project(const float *vertices, int count, const double *m, float4 *points) {
+// One thread a vertex: (u, v, disparity, slopes) to target x, y in pixels, target disparity, q = z / z' (0 where unusable); and
+// stretch. m is the projection matrix (3, 4) and the magnification vector (4).
+extern "C" __global__ void project(const float *vertices, int count, const double *m, float4 *points, float *growth) {
     long long i = thread_index();
     if (i >= count) return;
-    double u = vertices[3 * i], v = vertices[3 * i + 1], d = vertices[3 * i + 2];
+    const float *vertex = vertices + 5 * i;
+    double u = vertex[0], v = vertex[1], d = vertex[2], g = vertex[3], h = vertex[4];
     double depth = m[8] * u + m[9] * v + m[10] + m[11] * d;
     float4 point = {0.0f, 0.0f, 0.0f, 0.0f};
     double q = 1.0 / depth;
@@ -52,6 +54,7 @@ extern "C" __global__ void project(const float *vertices, int count, const doubl
         point.y = (float)(floor(y * GRID + 0.5) / GRID);
         point.z = (float)(d * q);
         point.w = (float)q;
+        growth[i] = (float)sqrt(fabs(m[12] + m[13] * g + m[14] * h + m[15] * (d - g * u - h * v)) * q * q * q);
     }
     points[i] = point;
 }
@@ -101,9 +104,10 @@ extern "C" __global__ void rasterise(const float4 *points, const int4 *quads, co
     triangle(d, c, b, keys, target, label + 1);
 }
 
-// One thread a pixel: its key into surface, uv, disparity and stretch. texels is the number of geometry pixels.
-extern "C" __global__ void decode(const float4 *points, const float *vertices, const int4 *quads, const u64 *keys, int width,
-                                  int height, double texels, u8 *surface, float *uv, float *disparity, float *stretch) {
+// One thread a pixel: its key into surface, uv, disparity and stretch.
+extern "C" __global__ void decode(const float4 *points, const float *growth, const float *vertices, const int4 *quads,
+                                  const u64 *keys, int width, int height, u8 *surface, float *uv, float *disparity,
+                                  float *stretch) {
     long long i = thread_index();
     if (i >= (long long)width * height) return;
     u64 key = keys[i];
@@ -121,15 +125,14 @@ extern "C" __global__ void decode(const float4 *points, const float *vertices, c
     double ax = a.x - x, ay = a.y - y, bx = b.x - x, by = b.y - y, cx = c.x - x, cy = c.y - y;
     double ea = bx * cy - by * cx, eb = cx * ay - cy * ax, ec = ax * by - ay * bx;
     double wa = ea * a.w, wb = eb * b.w, wc = ec * c.w;
-    double total = wa + wb + wc, area = ea + eb + ec;
-    float au = vertices[3 * j], av = vertices[3 * j + 1], bu = vertices[3 * k], bv = vertices[3 * k + 1];
-    float cu = vertices[3 * l], cv = vertices[3 * l + 1];
+    double total = wa + wb + wc;
+    float au = vertices[5 * j], av = vertices[5 * j + 1], bu = vertices[5 * k], bv = vertices[5 * k + 1];
+    float cu = vertices[5 * l], cv = vertices[5 * l + 1];
     surface[i] = key & LAND_BIT ? LAND : VEILED;
     uv[2 * i] = (float)((wa * au + wb * bu + wc * cu) / total);
     uv[2 * i + 1] = (float)((wa * av + wb * bv + wc * cv) / total);
     disparity[i] = __uint_as_float((unsigned)((key & ~LAND_BIT) >> 32));
-    double source = ((bu - au) * (cv - av) - (bv - av) * (cu - au)) * texels, scale = total / area;
-    stretch[i] = (float)sqrt(area * scale * scale * scale / (source * a.w * b.w * c.w));
+    stretch[i] = (float)((ea * growth[j] + eb * growth[k] + ec * growth[l]) / (ea + eb + ec));
 }
 
 // One thread a pixel: the keyframe that shows it, and through what.
@@ -145,7 +148,10 @@ extern "C" __global__ void resolve(const View *views, int count, int width, int 
         if (surface > top || (surface == top && d > nearest)) { top = surface; nearest = d; }
     }
     for (int k = 0; k < count && top != NOTHING; k++) {
-        if (views[k].surface[i] != top || views[k].disparity[i] < AGREEMENT * nearest) continue;
+        int surface = views[k].surface[i];
+        float d = views[k].disparity[i];
+        if (surface == NOTHING || d < AGREEMENT * nearest) continue;
+        if (surface != top && AGREEMENT * d > nearest) continue;  // a veil before land
         float fineness = (float)(views[k].stretch[i] * views[k].coarseness);
         if (fineness < finest) { finest = fineness; chosen = k; }
     }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 GRAZING = 25.0  # tangent of the incidence beyond which a step in depth is taken for a tear (87.7 degrees from the normal)
 FAR = 0.04  # disparity below which parallax is too small to tear at finer steps than there
 REACH = 4  # pixels on one side over which a slope must go on to count as a ramp; edges of depth maps are blurrier than one pixel
+SMOOTH = 3  # pixels around a vertex over which its slope is averaged, or noise in the depth speckles the choice of keyframe
 BEND = 2.0  # how much steeper than its neighbourhood a ramp may be
 ALL_SKY = 0.95  # a quad is left to the sky where all of it is at least this much sky
 VEIL = 0.5  # a quad with more sky than this is a veil: it never hides land
@@ -33,7 +34,7 @@ class Mesh:
     but for the sky.
     """
 
-    vertices: NDArray[np.float32]  # (n, 3): u, v, disparity in the keyframe's camera
+    vertices: NDArray[np.float32]  # (n, 5): u, v, disparity in the keyframe's camera, slope of disparity along u and along v
     quads: NDArray[np.int32]  # (m, 4): vertices top-left, top-right, bottom-left, bottom-right
     veiled: NDArray[np.bool_]  # (m,): mostly sky
     shape: tuple[int, int]  # (height, width) of the geometry
@@ -46,17 +47,19 @@ class Mesh:
         tolerance = GRAZING / np.array([lens.fx * width, lens.fy * height])
         with np.errstate(invalid="ignore"):
             disparity = _sharpened(keyframe.disparity, tolerance)
-            across = np.pad(_torn(disparity, 1, tolerance[0]), ((1, 1), (0, 0)), mode="edge")
-            down = np.pad(_torn(disparity, 0, tolerance[1]), ((0, 0), (1, 1)), mode="edge")
-        across = np.pad(across, ((0, 0), (1, 1)))  # the border ring repeats its neighbour's depth: never torn
-        down = np.pad(down, ((1, 1), (0, 0)))
+            across, down = _torn(disparity, 1, tolerance[0]), _torn(disparity, 0, tolerance[1])
+            slopes = _slope(disparity, across, 1), _slope(disparity, down, 0)
+        # the border ring repeats its neighbour's depth: torn along the border as that is, never across it
+        across = np.pad(np.pad(across, ((1, 1), (0, 0)), mode="edge"), ((0, 0), (1, 1)))
+        down = np.pad(np.pad(down, ((0, 0), (1, 1)), mode="edge"), ((1, 1), (0, 0)))
 
-        grid = np.empty((height + 2, width + 2, 3), np.float32)
+        grid = np.empty((height + 2, width + 2, 5), np.float32)
         grid[..., 0] = np.clip((np.arange(-1, width + 1) + 0.5) / width, 0.0, 1.0)
         grid[..., 1] = np.clip((np.arange(-1, height + 1) + 0.5) / height, 0.0, 1.0)[:, None]
-        grid[..., 2] = np.pad(disparity, 1, mode="edge")
+        for channel, array in enumerate((disparity, *slopes), start=2):
+            grid[..., channel] = np.pad(array, 1, mode="edge")
         sky = np.pad(_clearest(keyframe.sky, (height, width)), 1, mode="edge")
-        index = np.arange(grid.size // 3, dtype=np.int32).reshape(height + 2, width + 2)
+        index = np.arange((height + 2) * (width + 2), dtype=np.int32).reshape(height + 2, width + 2)
         corners = np.stack([index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]], axis=-1)
 
         quad_sky = (sky[:-1, :-1], sky[:-1, 1:], sky[1:, :-1], sky[1:, 1:])
@@ -67,11 +70,11 @@ class Mesh:
         torn = (np.add.reduce(sides, dtype=np.uint8) >= 2) & kept
         edges = np.stack([side[torn] for side in sides], axis=-1)
         whole = kept & ~torn
-        flat = grid.reshape(-1, 3)
+        flat = grid.reshape(-1, 5)
         pieces = _quarters(flat[corners[torn]], edges)
-        quarters = np.arange(len(flat), len(flat) + pieces.size // 3, dtype=np.int32).reshape(-1, 4)
+        quarters = np.arange(len(flat), len(flat) + 4 * pieces[..., 0, 0].size, dtype=np.int32).reshape(-1, 4)
         return cls(
-            np.concatenate([flat, pieces.reshape(-1, 3)]),
+            np.concatenate([flat, pieces.reshape(-1, 5)]),
             np.concatenate([corners[whole], quarters]),
             np.concatenate([veiled[whole], np.repeat(veiled[torn], 4)]),
             (height, width),
@@ -95,6 +98,24 @@ def _torn(disparity: NDArray[np.float32], axis: int, tolerance: float) -> NDArra
             np.maximum(ramp, slope, out=ramp)
     nearby = np.minimum(*((disparity[:, :-1], disparity[:, 1:]) if axis == 1 else (disparity[:-1], disparity[1:])))
     return np.abs(step) > tolerance * np.maximum(nearby, FAR) + BEND * ramp
+
+
+def _slope(disparity: NDArray[np.float32], torn: NDArray[np.bool_], axis: int) -> NDArray[np.float32]:
+    """Slope of disparity along ``axis`` per unit of uv, averaged around each pixel over the edges that are not torn."""
+    import cv2
+
+    step = np.diff(disparity, axis=axis)
+    usable = ~torn & np.isfinite(step)
+    beside = ((0, 0), (1, 1)) if axis == 1 else ((1, 1), (0, 0))
+    long, short = 2 * SMOOTH + 2, 2 * SMOOTH + 1  # there is one edge more than pixels
+    size = (long, short) if axis == 1 else (short, long)
+    anchor, beyond = (SMOOTH, SMOOTH), cv2.BORDER_CONSTANT
+    total, count = (
+        cv2.boxFilter(np.pad(array, beside), -1, size, anchor=anchor, normalize=False, borderType=beyond)
+        for array in (np.where(usable, step, np.float32(0.0)), usable.astype(np.float32))
+    )
+    height, width = disparity.shape
+    return np.asarray(disparity.shape[axis] * (total / np.maximum(count, 1.0))[:height, :width], np.float32)
 
 
 def _sharpened(disparity: NDArray[np.float32], tolerance: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -135,10 +156,11 @@ def _clearest(sky: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.fl
 def _quarters(corners: NDArray[np.float32], torn: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Cut quads into quarters, one a corner, each at the depth of the corners that are still joined to it.
 
-    ``corners`` (n, 4, 3) as in ``Mesh.quads``, ``torn`` (n, 4) the edges top, bottom, left, right. Returns (n, 4, 4, 3): vertices
+    ``corners`` (n, 4, 5) as in ``Mesh.quads``, ``torn`` (n, 4) the edges top, bottom, left, right. Returns (n, 4, 4, 5): vertices
     of the quarter of each corner.
     """
-    out = np.empty((len(corners), 4, 4, 3), np.float32)
+    out = np.empty((len(corners), 4, 4, 5), np.float32)
+    out[..., 3:] = corners[:, :, None, 3:]
     centre = corners[..., :2].mean(1)
     depth = corners[..., 2]
     joined = ~torn
@@ -150,7 +172,7 @@ def _quarters(corners: NDArray[np.float32], torn: NDArray[np.bool_]) -> NDArray[
         total = own + to_beside * depth[:, beside] + to_below * depth[:, below] + to_opposite * depth[:, opposite]
         count = 1 + to_beside + to_below.astype(int) + to_opposite
         piece = out[:, corner]
-        piece[:, corner] = corners[:, corner]
+        piece[:, corner, :3] = corners[:, corner, :3]
         piece[:, beside, :2] = 0.5 * (corners[:, corner, :2] + corners[:, beside, :2])
         piece[:, beside, 2] = np.where(to_beside, 0.5 * (own + depth[:, beside]), own)
         piece[:, below, :2] = 0.5 * (corners[:, corner, :2] + corners[:, below, :2])

@@ -34,10 +34,14 @@ _THIRTY_TWO = np.uint64(32)
 
 
 @njit(nogil=True, cache=True)
-def project(vertices: Floats, matrix: Doubles, points: Floats, first: int, last: int) -> None:
-    """Project ``vertices`` (n, 3) to ``points`` (n, 4): target x, y in pixels, disparity there, q = z / z' (0 where unusable)."""
+def project(vertices: Floats, matrix: Doubles, growth: Doubles, points: Floats, first: int, last: int) -> None:
+    """Project ``vertices`` (n, 5) to ``points`` (n, 5): target x, y in pixels, disparity there, q = z / z', stretch.
+
+    q is 0 for vertices that cannot be used: behind the camera, too close, or not finite. ``growth`` is the vector
+    ``visibility.magnification``.
+    """
     for i in range(first, last):
-        u, v, d = vertices[i, 0], vertices[i, 1], vertices[i, 2]
+        u, v, d = np.float64(vertices[i, 0]), np.float64(vertices[i, 1]), np.float64(vertices[i, 2])
         depth = matrix[2, 0] * u + matrix[2, 1] * v + matrix[2, 2] + matrix[2, 3] * d
         points[i, 3] = 0.0
         q = 1.0 / depth if depth != 0.0 else 0.0
@@ -48,6 +52,9 @@ def project(vertices: Floats, matrix: Doubles, points: Floats, first: int, last:
             points[i, 1] = math.floor(y * GRID + 0.5) / GRID
             points[i, 2] = d * q
             points[i, 3] = q
+            g, h = np.float64(vertices[i, 3]), np.float64(vertices[i, 4])
+            area = growth[0] + growth[1] * g + growth[2] * h + growth[3] * (d - g * u - h * v)
+            points[i, 4] = math.sqrt(abs(area) * q * q * q)
 
 
 @njit(nogil=True, cache=True)
@@ -106,14 +113,12 @@ def rasterise(points: Floats, quads: Indices, veiled: Flags, keys: Keys, top: in
 
 
 @njit(nogil=True, cache=True)
-def decode(points: Floats, vertices: Floats, quads: Indices, keys: Keys, top: int, shape: tuple[int, int], view: View) -> None:
-    """Turn ``keys`` into the same rows of ``view``; ``shape`` is that of the geometry.
+def decode(points: Floats, vertices: Floats, quads: Indices, keys: Keys, top: int, view: View) -> None:
+    """Turn ``keys`` into the same rows of ``view``.
 
-    uv is interpolated with weights e_i q_i, the homography of the triangle's plane; the determinant of its Jacobian gives the
-    stretch.
+    uv is interpolated with weights e_i q_i: the homography of the triangle's plane.
     """
     surface, uv, disparity, stretch = view
-    texels = float(shape[0] * shape[1])
     for row in range(keys.shape[0]):
         y = top + row + 0.5
         for column in range(keys.shape[1]):
@@ -131,17 +136,14 @@ def decode(points: Floats, vertices: Floats, quads: Indices, keys: Keys, top: in
             cx, cy = points[c, 0] - x, points[c, 1] - y
             ea, eb, ec = bx * cy - by * cx, cx * ay - cy * ax, ax * by - ay * bx
             wa, wb, wc = ea * points[a, 3], eb * points[b, 3], ec * points[c, 3]
-            total, area = wa + wb + wc, ea + eb + ec
+            total = wa + wb + wc
             au, av, bu, bv = vertices[a, 0], vertices[a, 1], vertices[b, 0], vertices[b, 1]
             cu, cv = vertices[c, 0], vertices[c, 1]
             surface[row, column] = LAND if key & _LAND_BIT else VEILED
             uv[row, column, 0] = (wa * au + wb * bu + wc * cu) / total
             uv[row, column, 1] = (wa * av + wb * bv + wc * cv) / total
             disparity[row, column] = np.uint32((key & ~_LAND_BIT) >> _THIRTY_TWO).view(np.float32)
-            source = ((bu - au) * (cv - av) - (bv - av) * (cu - au)) * texels
-            scale = total / area
-            growth = area * scale * scale * scale / (source * points[a, 3] * points[b, 3] * points[c, 3])
-            stretch[row, column] = math.sqrt(growth)
+            stretch[row, column] = (ea * points[a, 4] + eb * points[b, 4] + ec * points[c, 4]) / (ea + eb + ec)
 
 
 @njit(nogil=True, cache=True)
@@ -165,8 +167,10 @@ def take_finest(
     slots, uv, disparity, stretch = chosen
     for y in range(surface.shape[0]):
         for x in range(surface.shape[1]):
-            s, d = surface[y, x], view_disparity[y, x]
-            if s == NOTHING or s != top_surface[y, x] or d < AGREEMENT * nearest[y, x]:
+            s, d, front = surface[y, x], view_disparity[y, x], nearest[y, x]
+            if s == NOTHING or d < AGREEMENT * front:
+                continue
+            if s != top_surface[y, x] and AGREEMENT * d > front:  # a veil before land
                 continue
             fineness = view_stretch[y, x] * coarseness
             if fineness < finest[y, x]:

@@ -11,7 +11,7 @@ from core.warp.recycler import Recycler
 def test_a_connected_surface_has_one_quad_a_cell_and_no_tear():
     mesh = Mesh.of(keyframe(hills(64, 40)))
     assert mesh.quads.shape == (41 * 65, 4)
-    assert mesh.vertices.shape == (42 * 66, 3)
+    assert mesh.vertices.shape == (42 * 66, 5)
     assert mesh.vertices[:, :2].min() == 0.0
     assert mesh.vertices[:, :2].max() == 1.0
 
