@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.camera import angles
-from core.pilot import BASE_SPEED, Response, glide, within
+from core.pilot import BASE_SPEED, Response, glide
 from core.steering import Craft, Motion, Surroundings
 
 if TYPE_CHECKING:
@@ -32,14 +32,15 @@ _RESPONSE = Response(translation=_MOVE_TIME, rotation=0.6, friction=0.01, spin_f
 _OPEN = 0.1  # disparity below which a pixel counts as open, the paper's theta
 _EDGE = 0.02  # share of open pixels that is too little to steer by
 _GROUND = 0.4  # disparity from which ground counts as near, fully so 0.1 further on
-_OPEN_SHARES = (0.15, 0.45)  # the share of open pixels to keep is the first one seen, within these; the paper wants 0.4
-_NEAR_SHARES = (0.08, 0.3)  # likewise the share of near pixels; the paper wants 0.3 at mid-frame, 0.2 in all
+_OPEN_SHARES = (0.2, 0.6)  # the share of open pixels to keep is the first one seen, within these; the paper wants 0.4
+_NEAR_SHARES = (0.08, 0.22)  # likewise the share of near pixels; the paper wants 0.3 at mid-frame, 0.2 in all
 _SINK, _LIFT = 0.15, 0.3  # steepest vertical speed by the share of near ground, of the forward speed
-_PITCH = 0.2  # radians off level at most, looking up or down
+_LEAN = 0.4  # how far it looks from level towards the wanted height of the horizon; all the way would lose the ground
+_NEAR, _MARGIN = 0.33, 0.3  # it rises when less than 0.3 units above anything that is within 3 units ahead
 _CLEAR, _CLOSE = 0.45, 0.8  # disparity ahead where care begins, and where it is full: 2.2 and 1.25 units away
 _CLIMB = 0.6  # units / s at full care, times the speed factor
 _AVOID = 0.45  # radians / s at full care
-_DRIFT = 0.12  # radians / s away from the nearer side, long before it is in the way
+_DRIFT = 0.2  # radians / s away from the nearer side, long before it is in the way
 _MEANDER = ((0.030, 29.0), (0.022, 47.0))  # radians / s and seconds; together about 15 degrees either side
 
 
@@ -49,7 +50,8 @@ class _Sight:
 
     open_share: float  # of what is seen
     open_side: float  # -1 all open on the left .. 1 on the right
-    near_share: float
+    near_share: float  # as it would be when looking level
+    clearance: float  # units above what is near ahead, infinite if nothing is
     ahead: float  # disparity of what is nearest in the way
     nearer_left: float  # -1 .. 1: how much nearer the left side of the way is than the right
 
@@ -91,12 +93,14 @@ class Autopilot:
         care = _clip((sight.ahead - _CLEAR) / (_CLOSE - _CLEAR), 0.0, 1.0)
         yaw = meander * (1.0 - care) + _LOOK_RATE * math.atan(0.5 * sight.open_side / lens.fx)
         yaw += _DRIFT * sight.nearer_left + _AVOID * care * self._turning(care, sight.nearer_left)
-        pitch = -_LOOK_RATE * attitude[1]
+        gaze = 0.0
         if sight.open_share > _EDGE:
-            pitch = within(_LOOK_RATE * math.atan((self._shares[0] - sight.open_share) / lens.fy), attitude[1], -_PITCH, _PITCH)
+            gaze = _LEAN * math.atan((self._shares[0] - sight.open_share) / lens.fy)
+        pitch = _LOOK_RATE * (gaze - attitude[1])
         rise = _clip((sight.near_share - self._shares[1]) / lens.fy, -_SINK, _LIFT) * BASE_SPEED
         forward = BASE_SPEED * (1.0 - 0.85 * care)
-        climb = max(rise, 0.0) + _CLIMB * care if care > 0.0 else rise
+        lift = max(_clip(_MARGIN - sight.clearance, 0.0, 1.0) / _MARGIN, care) * _CLIMB
+        climb = max(rise, lift) if lift > 0.0 else rise
         return self._motion(craft, attitude, (forward * pace, climb * pace), (yaw * pace, pitch))
 
     def _turning(self, care: float, nearer_left: float) -> float:
@@ -129,21 +133,36 @@ def _looked(surroundings: Surroundings, lens: Intrinsics, pitch: float) -> _Sigh
         return None
     disparity = np.where(seen, surroundings.disparity, 0.0)
     h, w = disparity.shape
-    clear = np.clip(20.0 * (_OPEN - disparity), 0.0, 1.0) * seen
-    near = np.clip(10.0 * (disparity - _GROUND), 0.0, 1.0)
-    left, right = float(clear[:, : w // 2].mean()), float(clear[:, -(w // 2) :].mean())
-    horizon = lens.cy + lens.fy * math.tan(pitch)
-    top, bottom = (int(_clip(round((horizon + offset) * h), 0, h)) for offset in (-0.1, 0.2))
-    top, bottom = min(top, h - 1), max(bottom, min(top, h - 1) + 1)
-    way = np.s_[top:bottom, round(0.3 * w) : max(round(0.7 * w), round(0.3 * w) + 1)]
-    ahead = disparity[way][seen[way]]
-    band = np.clip((disparity[top:bottom] - 0.25) / 0.5, 0.0, 1.0)
-    sides = float(band[:, : w // 2].mean()), float(band[:, -(w // 2) :].mean())
     share = 1.0 / float(seen.mean())
+    clear = np.clip(20.0 * (_OPEN - disparity), 0.0, 1.0) * seen
+    left, right = _halves(clear)
+    near = float(np.clip(10.0 * (disparity - _GROUND), 0.0, 1.0).mean()) * share
+    middle = slice(round(0.3 * w), max(round(0.7 * w), round(0.3 * w) + 1))
+    horizon = lens.cy + lens.fy * math.tan(pitch)
+    top = int(_clip(round((horizon - 0.1) * h), 0, h - 1))
+    way = slice(top, max(int(_clip(round((horizon + 0.2) * h), 0, h)), top + 1))
+    ahead = disparity[way, middle][seen[way, middle]]
+    sides = _halves(np.clip((disparity[way] - 0.25) / 0.5, 0.0, 1.0))
     return _Sight(
         open_share=float(clear.mean()) * share,
         open_side=(right - left) / (left + right + 2.0 * _EDGE),
-        near_share=float(near.mean()) * share,
+        near_share=near + lens.fy * math.tan(pitch),
+        clearance=_clearance(disparity[:, middle], lens, pitch),
         ahead=float(np.percentile(ahead, 90)) if ahead.size else 0.0,
         nearer_left=sides[0] - sides[1],
     )
+
+
+def _halves(x: NDArray[np.floating]) -> tuple[float, float]:
+    """Means of the left and the right half."""
+    half = x.shape[1] // 2
+    return float(x[:, :half].mean()), float(x[:, -half:].mean())
+
+
+def _clearance(disparity: NDArray[np.floating], lens: Intrinsics, pitch: float) -> float:
+    """How far what is near lies below the camera, in world units: low percentile, so that specks do not count."""
+    rows, _ = near = np.nonzero(disparity > _NEAR)
+    if rows.size < 0.005 * disparity.size:
+        return math.inf
+    y = ((rows + 0.5) / len(disparity) - lens.cy) / lens.fy
+    return float(np.percentile((y * math.cos(pitch) - math.sin(pitch)) / disparity[near], 10))

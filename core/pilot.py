@@ -146,14 +146,14 @@ def _wanted(craft: Craft, steering: Steering, surroundings: Surroundings | None,
     middle = turn(*(attitude + 0.5 * dt * craft.motion.spin))
     velocity = walk + middle.T @ np.array([0.0, -climb, 0.0])
     _, pitch, roll = attitude
-    pitch_rate = within(_PITCH_RATE * steering.pitch, pitch, -_PITCH_LIMIT, _PITCH_LIMIT)
+    pitch_rate = _within(_PITCH_RATE * steering.pitch, pitch, -_PITCH_LIMIT, _PITCH_LIMIT)
     roll_rate = _ROLL_RATE * steering.roll
     if steering.roll == 0.0 and abs(roll) > _LEVEL:
         roll_rate = -roll / _SOFTNESS
     return Motion(velocity, np.array([_YAW_RATE * steering.yaw, pitch_rate, roll_rate]))
 
 
-def within(rate: float, value: float, low: float, high: float) -> float:
+def _within(rate: float, value: float, low: float, high: float) -> float:
     """Slow ``rate`` so that ``value`` comes to rest softly at its limits, or returns inside them."""
     return min(max(rate, (low - value) / _SOFTNESS), (high - value) / _SOFTNESS)
 
