@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING
+
+import av
+import moderngl
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.errors import DeviceError, PilotError, RecordingError
+from core.warp.benchmark import landscape
+from viewer import film
+from viewer.options import FilmOptions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.usefixtures("gl_context")  # skips where there is no headless OpenGL
+
+SHORT = FilmOptions(seconds=0.6, fps=10.0, size=(160, 90), seed=3)
+
+
+def taken(options: FilmOptions) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures and poses of a film of a made-up landscape."""
+    shots = [(shot.picture.copy(), shot.camera.world_from_camera) for shot in film.shots(landscape(128, 80), options)]
+    return np.array([picture for picture, _ in shots]), np.array([pose for _, pose in shots])
+
+
+def test_two_runs_give_identical_pictures() -> None:
+    first, second = taken(SHORT), taken(SHORT)
+    assert first[0].shape == (6, 90, 160, 3)
+    assert np.array_equal(first[0], second[0])
+    assert np.array_equal(first[1], second[1])
+    assert first[1][-1][2, 3] > 0.05  # and it flew forward
+
+
+@pytest.mark.parametrize("size", [(90, 160), (101, 67)])
+def test_any_shape(size: tuple[int, int]) -> None:
+    pictures, _ = taken(FilmOptions(seconds=0.3, fps=10.0, size=size, pilot="rise"))
+    assert pictures.shape == (3, size[1], size[0], 3)
+    assert pictures.std() > 10.0
+
+
+def test_a_cinematic_move_takes_the_length_of_the_film() -> None:
+    _, poses = taken(FilmOptions(seconds=1.5, fps=16.0, size=(64, 64), pilot="loop"))
+    far = np.linalg.norm(poses[:, :3, 3], axis=1)
+    assert far.max() > 0.05
+    assert far[-1] < 0.3 * far.max()  # the next picture would be the first again
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> FilmOptions:
+    folder = tmp_path_factory.mktemp("film")
+    options = FilmOptions(output=folder / "out.mp4", frames=folder / "new" / "frames", seconds=0.5, fps=10.0, size=(161, 91))
+    film.run(options)
+    return options
+
+
+def test_the_film_is_an_ordinary_video(made: FilmOptions) -> None:
+    with av.open(str(made.output)) as container:
+        video = container.streams.video[0]
+        assert (video.frames, video.average_rate, video.codec_context.width, video.codec_context.height) == (5, 10, 160, 90)
+        about = json.loads(container.metadata["comment"])
+        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert about["seed"] == made.seed
+    assert about["pilot"] == "autopilot"
+    assert len(about["sha256"]) == 64
+    frame = np.array(Image.open(made.frames / "00004.png"))[:90, :160]
+    assert np.abs(pictures[4].astype(int) - frame).mean() < 4.0  # the same picture, but for 4:2:0 and the encoder
+
+
+def test_frames_come_with_their_cameras(made: FilmOptions) -> None:
+    cameras = json.loads((made.frames / "cameras.json").read_text())
+    assert (cameras["w"], cameras["h"], cameras["cx"], cameras["cy"]) == (161, 91, 80.5, 45.5)
+    assert math.isclose(cameras["fl_x"], cameras["fl_y"], rel_tol=1e-9)
+    assert [frame["file_path"] for frame in cameras["frames"]] == [f"{number:05d}.png" for number in range(5)]
+    assert all(Image.open(made.frames / frame["file_path"]).size == (161, 91) for frame in cameras["frames"])
+    poses = np.array([frame["transform_matrix"] for frame in cameras["frames"]])
+    assert np.allclose(poses[0], np.eye(4))
+    assert poses[-1][2, 3] < 0.0  # OpenGL cameras look along -Z, and it flies forward
+    assert np.allclose(poses[:, :3, :3] @ poses[:, :3, :3].transpose(0, 2, 1), np.eye(3), atol=1e-9)
+
+
+def test_the_first_picture_is_the_photo(made: FilmOptions) -> None:
+    photo = Image.open(made.photo).convert("RGB")
+    width, height = photo.size
+    crop = (made.size[0] / made.size[1]) / (width / height)
+    part = (width * min(1.0, crop), height * min(1.0, 1.0 / crop))
+    left, top = (width - part[0]) / 2.0, (height - part[1]) / 2.0
+    expected = photo.resize(made.size, Image.Resampling.BOX, (left, top, left + part[0], top + part[1]))
+    first = np.array(Image.open(made.frames / "00000.png")).astype(int)
+    assert np.abs(first - np.array(expected)).mean() < 6.0
+
+
+def test_frames_where_no_folder_can_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RecordingError, match="cannot write frames to"):
+        film.Album(tmp_path / "file", SHORT, None)
+
+
+def test_no_such_pilot() -> None:
+    with pytest.raises(PilotError, match="kite"):
+        next(film.shots(landscape(64, 40), FilmOptions(pilot="kite")))
+
+
+def test_no_headless_opengl_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        raise Exception("libEGL.so\nnot loaded")  # noqa: TRY002 - the type that moderngl raises
+
+    monkeypatch.setattr(moderngl, "create_standalone_context", refuse)
+    with pytest.raises(DeviceError, match="libegl1") as caught:
+        next(film.shots(landscape(64, 40), SHORT))
+    assert "\n" not in str(caught.value)
