@@ -35,7 +35,8 @@ DEFAULT_FOV = math.radians(55.0)
 BELIEVABLE_FOV = (math.radians(5.0), math.radians(150.0))  # from metadata; beyond lie slips and panoramas
 
 # what photographs come in; Pillow knows more, some of which start other programs
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF", "GIF", "BMP")
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP")
+BOXED_FORMATS = ("HEIF", "AVIF")  # begin alike, with an "ftyp" box
 RAW_SUFFIXES = frozenset({".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".pef", ".raf", ".rw2", ".srw"})
 
 _UPRIGHT = {
@@ -154,11 +155,12 @@ def _recognised(file: io.BufferedReader) -> Image.Image:
     """Read the header. HEIC support is loaded only for files that need it, as it takes 0.1 s."""
     head = file.read(12)
     file.seek(0)
-    if head[4:8] == b"ftyp":
-        import pillow_heif
+    if head[4:8] != b"ftyp":
+        return Image.open(file, formats=FORMATS)
+    import pillow_heif
 
-        pillow_heif.register_heif_opener()
-    return Image.open(file, formats=FORMATS)
+    pillow_heif.register_heif_opener()
+    return Image.open(file, formats=BOXED_FORMATS)
 
 
 def _check_size(path: Path, width: int, height: int) -> None:

@@ -412,6 +412,35 @@ def _encoded(name: str) -> bytes:
     return _cache[name]
 
 
-def test_opening_needs_nothing_heavy() -> None:
-    code = "import core.photo, sys; print(sorted({'torch', 'cv2', 'numba', 'pillow_heif'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+OPEN_ALONE = """
+import sys
+from core.errors import PhotoError
+from core.photo import open_photo
+try:
+    print(open_photo(sys.argv[1]).image.shape)
+except PhotoError as error:
+    print(error)
+print(sorted({"torch", "cv2", "numba", "pillow_heif"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "loaded"),
+    [
+        ("a.jpg", "(64, 96, 3)", "[]"),
+        ("a.gif", "(64, 96, 3)", "[]"),
+        ("a.txt", "not a picture", "[]"),
+        ("a.heic", "(64", "['pillow_heif']"),
+    ],
+)
+def test_opening_as_the_first_thing_a_process_does(tmp_path: Path, name: str, said: str, loaded: str) -> None:
+    path = tmp_path / name
+    if name == "a.txt":
+        path.write_text("hello")
+    else:
+        saved(path, scene())
+    result = subprocess.run([sys.executable, "-c", OPEN_ALONE, path], capture_output=True, text=True, check=True)
+    first, second = result.stdout.splitlines()
+    assert said in first
+    assert second == loaded
+    assert result.stderr == ""
