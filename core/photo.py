@@ -87,7 +87,7 @@ def open_photo(path: str | PathLike[str], longest: int = 4096) -> Photo:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise PhotoError(f"{_name(path)} cannot be read ({error.strerror}); check the disk and try again") from error
-    return Photo(np.asarray(image), intrinsics, path, digest)
+    return Photo(np.array(image), intrinsics, path, digest)
 
 
 def preview(path: str | PathLike[str], longest: int = 1280) -> Photo:
