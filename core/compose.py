@@ -2,12 +2,14 @@
 
 A land pixel seen at ``uv`` of keyframe k, along target ray t and source ray s, shows ``image_k(uv) + a * (S(t) - S(s))``
 where a is its sky alpha and S the dome: the old sky in a soft skyline is exchanged for the new one, so that no halo
-travels with the land. Sky pixels show ``S(t)``.
+travels with the land. What the land itself contributes to that, ``image_k - a * S(s)``, is limited to its share
+``[0, 1 - a]``. Sky pixels show ``S(t)``.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -61,9 +63,11 @@ def compose(layer: Layer, camera: Camera, dome: Dome) -> WarpedView:
         np.copyto(sky, texels[..., 3], where=mine)
         np.copyto(stretch, magnified, where=mine)
         np.copyto(debt, _remapped(keyframe.debt, lookup.uv), where=mine)
-        _exchange_sky(image, sky, backdrop, (mine & ~on_sky, lookup.uv), (keyframe, dome, level))
-        away = 1.0 - at_home(keyframe, camera, dome)
-        np.copyto(image, image + np.float32(away) * (backdrop - image), where=(mine & on_sky)[..., None])
+        home = np.float32(at_home(keyframe, camera, dome))
+        soft = mine & ~on_sky & (sky > 1.0 / 512.0)
+        if soft.any():
+            _exchange_sky(image, sky, backdrop, soft, lookup.uv, _Source(keyframe, dome, level, home))
+        np.copyto(image, backdrop + home * (image - backdrop), where=(mine & on_sky)[..., None])
     mask = lookup.covered
     land = mask & ~on_sky
     return WarpedView(
@@ -78,21 +82,30 @@ def compose(layer: Layer, camera: Camera, dome: Dome) -> WarpedView:
     )
 
 
-def _exchange_sky(
-    image: Floats, sky: Floats, backdrop: Floats, where: tuple[NDArray[np.bool_], Floats], source: tuple[Keyframe, Dome, int]
-) -> None:
-    """Add ``sky * (S(t) - S(s))`` to ``image`` in place, at those pixels of ``where`` that have any sky in them."""
-    mask, uv = where
-    keyframe, dome, level = source
-    soft = np.nonzero(mask & (sky > 1.0 / 512.0))
-    if not len(soft[0]):
-        return
-    lens = keyframe.camera.intrinsics
-    rays = np.ones((len(soft[0]), 3))
-    rays[:, 0] = (uv[soft][:, 0] - lens.cx) / lens.fx
-    rays[:, 1] = (uv[soft][:, 1] - lens.cy) / lens.fy
-    old = dome.colour(rays @ keyframe.camera.rotation.T)
-    image[soft] += sky[soft][:, None] * (backdrop[soft] - old)
+@dataclass(frozen=True)
+class _Source:
+    """One keyframe under one dome."""
+
+    keyframe: Keyframe
+    dome: Dome
+    level: int  # of the dome's detail
+    home: np.float32
+
+    def sky_at(self, uv: Floats) -> Floats:
+        """S(s) for positions (n, 2) in the keyframe."""
+        lens = self.keyframe.camera.intrinsics
+        rays = np.ones((len(uv), 1, 3))
+        rays[:, 0, 0] = (uv[:, 0] - lens.cx) / lens.fx
+        rays[:, 0, 1] = (uv[:, 1] - lens.cy) / lens.fy
+        return self.dome.colour(rays @ self.keyframe.camera.rotation.T, self.level)[:, 0]
+
+
+def _exchange_sky(image: Floats, sky: Floats, backdrop: Floats, soft: NDArray[np.bool_], uv: Floats, source: _Source) -> None:
+    """Exchange the sky in the pixels ``soft`` of ``image``, in place."""
+    alpha = sky[soft][:, None]
+    rest = image[soft] - alpha * source.sky_at(uv[soft])
+    limited = np.clip(rest, 0.0, 1.0 - alpha)
+    image[soft] = limited + source.home * (rest - limited) + alpha * backdrop[soft]
 
 
 def _sampled(keyframe: Keyframe, lookup: Lookup, mine: NDArray[np.bool_], magnified: Floats) -> Floats:

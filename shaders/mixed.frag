@@ -29,7 +29,10 @@ vec3 shaded(float keyframe, float disparity, vec3 sky) {
     vec2 place;
     vec4 seen = texel_at(k, uv, disparity, place);
     vec3 ray = (world_from_source[k] * vec4(place, 1.0, 0.0)).xyz;
-    vec3 land = clamp(seen.rgb + seen.a * (sky - sky_colour(ray)), 0.0, 1.0);
+    // what is left without the sky is the land's share, and cannot be more than that unless the alpha is wrong
+    vec3 rest = seen.rgb - seen.a * sky_colour(ray);
+    rest = mix(clamp(rest, 0.0, 1.0 - seen.a), rest, home[k]);
+    vec3 land = clamp(rest + seen.a * sky, 0.0, 1.0);
     vec3 known = disparity > 0.0 ? land : mix(sky, seen.rgb, home[k]);
     return keyframe < 0.0 ? textureLod(fill, uv, 0.0).rgb : known;
 }
