@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 _SMALLEST = 1 << 18  # bytes; below this malloc keeps the memory itself
-_MOST_BLOCKS = 48  # a cross-fade of four keyframes with all its scratch needs about 40
-_UNUSED = 3  # references to a block that only the recycler holds: the list, the loop variable, the argument of getrefcount
+_MOST_UNUSED = 1 << 28  # bytes kept for later; a cross-fade of four keyframes at 1280x720 needs 120 MB at once
+# references to a block that only the recycler holds, counted as below: the list, the loop variable, perhaps the argument
+_UNUSED = next(sys.getrefcount(block) for block in [np.empty(0)])
 
 
 class Recycler:
@@ -39,7 +40,7 @@ class Recycler:
             for block in self._blocks:
                 if block.size == size and sys.getrefcount(block) == _UNUSED:
                     return np.ndarray(shape, dtype, buffer=block)
-            if len(self._blocks) >= _MOST_BLOCKS:
+            if sum(block.size for block in self._blocks if sys.getrefcount(block) == _UNUSED) > _MOST_UNUSED:
                 self._blocks = [block for block in self._blocks if sys.getrefcount(block) > _UNUSED]
             self._blocks.append(np.empty(size, np.uint8))
             return np.ndarray(shape, dtype, buffer=self._blocks[-1])
