@@ -70,7 +70,7 @@ def glide(craft: Craft, target: Motion, dt: float, response: Response, nudge: ND
     if nudge is not None:
         turned, half_turned = turned + nudge, half_turned + 0.5 * nudge
     if not (way.any() or turned.any() or velocity.any() or spin.any()):
-        return craft if motion.still else Craft(craft.camera)
+        return craft
     attitude = np.array(angles(craft.camera.rotation))
     position = craft.camera.position + turn(*(attitude + half_turned)) @ way
     return Craft(Camera(craft.camera.intrinsics, rigid(turn(*(attitude + turned)), position)), Motion(velocity, spin))
@@ -118,11 +118,10 @@ class ManualPilot:
         response = Response(friction=Response.friction * steering.speed)
         flown = glide(steady, _wanted(steady, steering, surroundings, dt), dt, response, nudge)
         self._drag_spin = nudge / dt
-        if flown is steady:
-            self._flown = craft
-            return craft
-        self._flown = Craft(flown.camera, Motion(flown.motion.velocity, flown.motion.spin + self._drag_spin))
-        return self._flown
+        if flown is not steady or craft.motion.spin.any():
+            craft = Craft(flown.camera, Motion(flown.motion.velocity, flown.motion.spin + self._drag_spin))
+        self._flown = craft
+        return craft
 
     def _take_drag(self, drag: tuple[float, float], pitch: float, dt: float) -> NDArray[np.float64]:
         self._drag += drag
