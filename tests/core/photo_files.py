@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import ExifTags, Image
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def scene(width: int = 96, height: int = 64) -> np.ndarray:

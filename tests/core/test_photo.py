@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 import struct
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -10,6 +10,9 @@ from photo_files import exif, saved, scene
 from PIL import Image, ImageCms
 
 from core.photo import DEFAULT_FOV, MIN_SIDE, open_photo, preview
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> float:
