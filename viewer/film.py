@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.errors import RecordingError
+from viewer.provenance import recording_metadata
 from viewer.quality import Quality
-from viewer.recorder import Recorder, flight_metadata
+from viewer.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +49,7 @@ def run(options: FilmOptions) -> None:
     if notice:
         print(notice, file=sys.stderr)
     album = Album(options.frames, options, photo) if options.frames else None
-    metadata = flight_metadata(photo, options.seed, options.pilot)
+    metadata = recording_metadata(photo, options.seed)
     with Recorder(options.output, options.size, options.fps, metadata, lockstep=True) as recorder:
         film = shots(keyframe, options)
         for shot in tqdm(film, total=frame_count(options), unit="frame", disable=None):
@@ -156,7 +157,8 @@ class Album:
             "w": width,
             "h": height,
             "fps": self.options.fps,
-            **flight_metadata(self.photo, self.options.seed, self.options.pilot),
+            **recording_metadata(self.photo, self.options.seed),
+            "pilot": self.options.pilot,
             "frames": self._frames,
         }
 

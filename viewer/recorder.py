@@ -8,10 +8,8 @@ dropped and counted.
 from __future__ import annotations
 
 import atexit
-import json
 import math
 from fractions import Fraction
-from importlib.metadata import PackageNotFoundError, version
 from queue import Empty, SimpleQueue
 from threading import Semaphore, Thread
 from typing import TYPE_CHECKING, Self
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from numpy.typing import NDArray
-
-    from core.photo import Photo
 
 QUEUE_BYTES = 128 << 20
 LONGEST_QUEUE = 30  # pictures, one second of video: longer would only delay what a killed process keeps
@@ -163,16 +159,6 @@ class Recorder:
                 self._spare.put(picture)
         finally:
             writer.close()
-
-
-def flight_metadata(photo: Photo, seed: int, pilot: str) -> dict[str, str]:
-    """Return what a file says of the flight in it: a title, and as comment the JSON of all it takes to fly it again."""
-    try:
-        program = f"photoflight {version('photoflight')}"
-    except PackageNotFoundError:
-        program = "photoflight"
-    about = {"program": program, "photo": photo.path.name, "sha256": photo.digest, "seed": seed, "pilot": pilot}
-    return {"title": f"A flight into {photo.path.stem}", "comment": json.dumps(about)}
 
 
 def _create(path: Path) -> None:

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.errors import PhotoflightError
+from viewer import bench
+from viewer.bench import Figure
+from viewer.options import BenchOptions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FIGURES = [Figure("warp", "display", 12.5), Figure("frame", "rate", 31.0, "1/s")]
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "measured", lambda: iter(FIGURES))
+    monkeypatch.setattr(bench, "machine", lambda: {"processor": "a test"})
+
+
+def test_table_and_json_agree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.run(BenchOptions(tmp_path / "figures.json"))
+    lines = capsys.readouterr().out.splitlines()
+    assert "a test" in lines[0]
+    assert [line.split() for line in lines[-2:]] == [["warp", "display", "12.50", "ms"], ["frame", "rate", "31.00", "1/s"]]
+    document = json.loads((tmp_path / "figures.json").read_text())
+    assert document["machine"] == {"processor": "a test"}
+    assert [Figure(**figure) for figure in document["figures"]] == FIGURES
+
+
+def test_json_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(PhotoflightError, match="cannot write"):
+        bench.run(BenchOptions(tmp_path / "nowhere" / "figures.json"))
+
+
+def test_timed_is_a_median_without_the_first_run() -> None:
+    spans = iter([0.2, 0.01, 0.01, 0.06])
+    assert 10.0 <= bench.timed(lambda: time.sleep(next(spans)), repeats=3) < 40.0
+
+
+def test_only_the_first_of_each_event_counts(tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    assert bench._events(trace) == {}
+    trace.write_text(
+        '{"event": "window", "seconds": 0.5}\n{"event": "meters", "seconds": 3}\n{"event": "window", "seconds": 9}\n'
+    )
+    assert bench._events(trace) == {"window": 0.5, "meters": 3}
+
+
+def test_without_a_display_nothing_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.setattr(bench.sys, "platform", "linux")
+    monkeypatch.setattr(bench, "started", lambda: pytest.fail("started"))
+    assert list(bench.start_up()) == []

@@ -1,0 +1,277 @@
+"""Benchmark: how fast this machine flies, part by part and as a whole, as a table and as JSON.
+
+Every figure is the median of repeated measurements; on a machine that does other things meanwhile even those only tell
+what is left of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median, quantiles
+from typing import TYPE_CHECKING
+
+from core.errors import PhotoflightError
+from viewer.options import DEMO_PHOTOS, FilmOptions
+from viewer.trace import VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import moderngl
+
+    from core.flight import Flight
+    from core.keyframe import Keyframe
+    from viewer.options import BenchOptions
+    from viewer.recorder import Recorder
+    from viewer.renderer import Renderer
+
+SIZE, LOOKUP = (960, 540), (480, 270)  # of the window that the project's figures are for
+REPEATS = 20
+SEGMENT_SECONDS, SEGMENTS = 3.0, 3  # flown with and without recording in turns, so that both meet the same machine
+START_SECONDS = 60.0  # given to the program to start before it is taken for stuck
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured number."""
+
+    part: str
+    what: str
+    value: float
+    unit: str = "ms"
+
+
+def run(options: BenchOptions) -> None:
+    """Measure, print a table and, where asked, write JSON; raises PhotoflightError when this machine cannot fly."""
+    about = machine()
+    print("  ".join(f"{name}: {value}" for name, value in about.items()))
+    print(f"photo: {DEMO_PHOTOS[0].name}, {SIZE[0]}x{SIZE[1]}, lookup {LOOKUP[0]}x{LOOKUP[1]}, refining at 256x160")
+    figures: list[Figure] = []
+    for figure in measured():
+        figures.append(figure)
+        print(f"{figure.part:<10} {figure.what:<50} {figure.value:10.2f} {figure.unit}", flush=True)
+    if options.json is not None:
+        document = {"machine": about, "figures": [asdict(figure) for figure in figures]}
+        try:
+            options.json.write_text(json.dumps(document, indent=1), encoding="utf-8")
+        except OSError as error:
+            raise PhotoflightError(f"cannot write {options.json}: {error.strerror}; name another file") from error
+
+
+def measured() -> Iterable[Figure]:
+    """Yield all figures, in the order of the table."""
+    from core.warp import make_warper
+    from core.warp.benchmark import benchmark
+    from viewer.headless import headless_context
+    from viewer.loader import keyframe_of
+
+    yield from start_up()
+    yield from (Figure("warp", what, value) for what, value in benchmark(make_warper(), REPEATS).items())
+    began = time.perf_counter()
+    _, keyframe, _ = keyframe_of(DEMO_PHOTOS[0], FilmOptions())
+    yield Figure("photo", "open and perceive, first time", 1e3 * (time.perf_counter() - began))
+    context = headless_context()
+    try:
+        yield from refining(keyframe)
+        yield from flying(keyframe, context)
+    finally:
+        context.release()
+    yield from memory()
+
+
+def machine() -> dict[str, str]:
+    """Return what was measured on."""
+    from viewer.headless import headless_context
+
+    context = headless_context()
+    renderer = context.info["GL_RENDERER"]
+    context.release()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    system = f"{platform.system()} {platform.machine()}"
+    return {
+        "processor": f"{_processor()}, {cores} cores",
+        "OpenGL": renderer,
+        "system": system,
+        "Python": platform.python_version(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or "unknown"
+
+
+def timed(action: Callable[[], object], repeats: int = REPEATS) -> float:
+    """Return the median time of ``action`` in milliseconds, after one run that is not counted."""
+    action()
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        action()
+        times.append(1e3 * (time.perf_counter() - began))
+    return median(times)
+
+
+def refining(keyframe: Keyframe) -> Iterable[Figure]:
+    """Measure a refinement after a second of flight, and its parts."""
+    from core.compose import compose
+    from core.flight import Flight, FlightSettings
+    from core.frame import Layer
+    from core.generator import make_generator
+    from core.refiner import refine
+    from core.steering import Steering
+    from core.warp import warp
+
+    generator, settings = make_generator("classical"), FlightSettings(SIZE[0] / SIZE[1], lockstep=True)
+    flight = Flight(keyframe, generator, settings)
+    try:
+        for _ in range(10):
+            flight.frame(LOOKUP)
+            flight.advance(0.1, Steering(advance=1.0))
+        camera, size = flight.forecast(), settings.refine_size
+        chosen = flight.world.choose(camera)
+        layer = Layer(chosen, warp(chosen, camera, size, flight.warper))
+        view = compose(layer, camera, flight.dome)
+        yield Figure("refine", f"warp of {len(chosen)} keyframes", timed(lambda: warp(chosen, camera, size, flight.warper)))
+        yield Figure("refine", "compose", timed(lambda: compose(layer, camera, flight.dome)))
+        yield Figure("refine", f"generator, {generator.name}", timed(lambda: generator(view)))
+        whole = timed(lambda: refine(flight.world, generator, flight.dome, flight.warper, camera, size))
+        yield Figure("refine", "whole", whole)
+    finally:
+        flight.close()
+
+
+@dataclass(frozen=True, eq=False)
+class Rig:
+    """A flight and what draws it, without a window."""
+
+    flight: Flight
+    renderer: Renderer
+    context: moderngl.Context
+    canvas: moderngl.Framebuffer
+
+    def draw(self) -> None:
+        """Warp and draw one frame and wait until it stands on the canvas."""
+        self.renderer.draw(self.flight.frame(LOOKUP), self.canvas)
+        self.context.finish()
+
+    def fly(self, seconds: float, recorder: Recorder | None = None) -> list[float]:
+        """Fly as fast as frames can be made; return the time of each, seconds."""
+        from core.steering import Steering
+        from viewer.capture import Capture
+
+        capture = Capture(self.context, recorder) if recorder is not None else None
+        times: list[float] = []
+        before = start = time.perf_counter()
+        while before - start < seconds:
+            self.flight.advance(times[-1] if times else 0.0, Steering())
+            self.draw()
+            if capture is not None:
+                capture.shoot(self.canvas, before)
+            now = time.perf_counter()
+            times.append(now - before)
+            before = now
+        if capture is not None:
+            capture.finish()
+        return times
+
+
+def flying(keyframe: Keyframe, context: moderngl.Context) -> Iterable[Figure]:
+    """Fly with the autopilot while refining, with and without recording in turns."""
+    from core.flight import Flight, FlightSettings
+    from core.generator import make_generator
+    from viewer.renderer import Renderer
+
+    flight = Flight(keyframe, make_generator("classical"), FlightSettings(SIZE[0] / SIZE[1]))
+    try:
+        rig = Rig(flight, Renderer(context, flight.dome), context, context.framebuffer([context.texture(SIZE, 4)]))
+        flight.engage("autopilot")
+        flight.warm_up(LOOKUP)
+        yield Figure("draw", "warp and draw before the first move", timed(rig.draw))
+        rig.fly(2.0)
+        yield Figure("draw", "warp and draw in flight, while refining", timed(rig.draw))
+        yield from _with_and_without_recording(rig)
+        yield Figure("flight", "refinements", flight.refiner.rate, "1/s")
+    finally:
+        flight.close()
+
+
+def _with_and_without_recording(rig: Rig) -> Iterable[Figure]:
+    from viewer.recorder import Recorder
+
+    plain: list[float] = []
+    recorded: list[float] = []
+    dropped, encoder = 0, None
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(SEGMENTS):
+            plain += rig.fly(SEGMENT_SECONDS)
+            with Recorder(Path(folder) / f"{number}.mp4", SIZE) as recorder:
+                recorded += rig.fly(SEGMENT_SECONDS, recorder)
+            dropped, encoder = dropped + recorder.dropped, recorder.encoder
+    for name, times in (("flying", plain), (f"flying and recording ({encoder})", recorded)):
+        yield Figure("frame", f"{name}, median", 1e3 * median(times))
+        yield Figure("frame", f"{name}, 99th percentile", 1e3 * quantiles(times, n=100)[98])
+        yield Figure("frame", f"{name}, rate", len(times) / sum(times), "1/s")
+    cost = 100.0 * (sum(recorded) / len(recorded) * len(plain) / sum(plain) - 1.0)
+    yield Figure("recording", "longer frames by", cost, "%")
+    yield Figure("recording", "frames dropped", dropped, "")
+
+
+def start_up() -> Iterable[Figure]:
+    """Start the real program twice where there is a display: the first run may still compile and fill caches."""
+    if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
+        print("start-up is not measured: there is no display (DISPLAY is not set)")
+        return
+    for name in ("first run", "second run"):
+        events = started()
+        for event, what in (("window", "visible window"), ("flight", "controllable flight")):
+            if event in events:
+                yield Figure("start", f"{what}, {name}", 1e3 * events[event])
+
+
+def started() -> dict[str, float]:
+    """Start the program, wait until it flies, end it; return when what happened first, seconds since its start."""
+    with tempfile.TemporaryDirectory() as folder:
+        trace = Path(folder) / "trace"
+        command = [sys.executable, "-m", "viewer", "fly", "--size", f"{SIZE[0]}x{SIZE[1]}", str(DEMO_PHOTOS[0])]
+        process = subprocess.Popen(command, env={**os.environ, VARIABLE: str(trace)})  # noqa: S603 - our own program
+        events: dict[str, float] = {}
+        try:
+            end = time.perf_counter() + START_SECONDS
+            while "flight" not in events and process.poll() is None and time.perf_counter() < end:
+                time.sleep(0.05)
+                events = _events(trace)
+        finally:
+            process.terminate()
+            process.wait()
+        return events
+
+
+def _events(trace: Path) -> dict[str, float]:
+    lines = trace.read_text(encoding="utf-8").splitlines() if trace.exists() else []
+    events: dict[str, float] = {}
+    for line in lines:
+        record = json.loads(line)
+        events.setdefault(record["event"], record["seconds"])
+    return events
+
+
+def memory() -> Iterable[Figure]:
+    """Return the memory that this process has needed, where the system tells."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    unit = 1 if sys.platform == "darwin" else 1024
+    yield Figure("memory", "most ever held", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, "MiB")
