@@ -22,6 +22,7 @@ FAR = 0.04  # disparity below which parallax is too small to tear at finer steps
 REACH = 4  # pixels on one side over which a slope must go on to count as a ramp; edges of depth maps are blurrier than one pixel
 SMOOTH = 3  # pixels around a vertex over which its slope is averaged, or noise in the depth speckles the choice of keyframe
 BEND = 2.0  # how much steeper than its neighbourhood a ramp may be
+SHORTEST = 8  # quads: a shorter tear is noise in the depth, and would only speckle the surface with holes
 ALL_SKY = 0.95  # a quad is left to the sky where all of it is at least this much sky
 VEIL = 0.5  # a quad with more sky than this is a veil: it never hides land
 
@@ -67,7 +68,7 @@ class Mesh:
         veiled = np.add.reduce(quad_sky) >= 4.0 * VEIL
         # a tear runs through a quad where it enters by one edge and leaves by another
         sides = (across[:-1], across[1:], down[:, :-1], down[:, 1:])
-        torn = (np.add.reduce(sides, dtype=np.uint8) >= 2) & kept
+        torn = _long((np.add.reduce(sides, dtype=np.uint8) >= 2) & kept)
         edges = np.stack([side[torn] for side in sides], axis=-1)
         whole = kept & ~torn
         flat = grid.reshape(-1, 5)
@@ -98,6 +99,14 @@ def _torn(disparity: NDArray[np.float32], axis: int, tolerance: float) -> NDArra
             np.maximum(ramp, slope, out=ramp)
     nearby = np.minimum(*((disparity[:, :-1], disparity[:, 1:]) if axis == 1 else (disparity[:-1], disparity[1:])))
     return np.abs(step) > tolerance * np.maximum(nearby, FAR) + BEND * ramp
+
+
+def _long(torn: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Keep the tears, connected runs of torn quads, that are long enough to be depth edges."""
+    import cv2
+
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(torn.astype(np.uint8), connectivity=8)
+    return np.asarray(torn & (stats[labels, cv2.CC_STAT_AREA] >= SHORTEST), bool)
 
 
 def _slope(disparity: NDArray[np.float32], torn: NDArray[np.bool_], axis: int) -> NDArray[np.float32]:

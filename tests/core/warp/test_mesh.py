@@ -34,6 +34,16 @@ def test_a_jump_is_torn_all_along_and_nowhere_else():
     assert spread.max() == 0.0
 
 
+def test_a_speck_of_noise_is_no_tear():
+    land = np.full((40, 64), 0.3)
+    land[10:12, 20:22] = 0.9  # 8 quads around it
+    assert len(Mesh.of(keyframe(land)).vertices) > 42 * 66
+    land[10:12, 20:22] = 0.3
+    land[10, 20] = 0.9
+    land[30, :2] = 0.9
+    assert len(Mesh.of(keyframe(land)).vertices) == 42 * 66
+
+
 def test_a_thin_thing_survives_sharpening():
     land = np.full((40, 64), 0.1)
     land[:, 30] = 0.8
