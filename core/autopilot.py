@@ -37,9 +37,9 @@ _NEAR_SHARES = (0.08, 0.22)  # likewise the share of near pixels; the paper want
 _SINK, _LIFT = 0.15, 0.3  # steepest vertical speed by the share of near ground, of the forward speed
 _LEAN = 0.4  # how far it looks from level towards the wanted height of the horizon; all the way would lose the ground
 _NEAR, _MARGIN = 0.33, 0.3  # it rises when less than 0.3 units above anything that is within 3 units ahead
-_CLEAR, _CLOSE = 0.45, 0.8  # disparity ahead where care begins, and where it is full: 2.2 and 1.25 units away
+_CLEAR, _CLOSE = 0.4, 0.8  # disparity ahead where care begins, and where it is full: 2.5 and 1.25 units away
 _CLIMB = 0.6  # units / s at full care, times the speed factor
-_AVOID = 0.45  # radians / s at full care
+_AVOID = 0.5  # radians / s at full care
 _DRIFT = 0.2  # radians / s away from the nearer side, long before it is in the way
 _MEANDER = ((0.030, 29.0), (0.022, 47.0))  # radians / s and seconds; together about 15 degrees either side
 
@@ -99,7 +99,7 @@ class Autopilot:
         pitch = _LOOK_RATE * (gaze - attitude[1])
         rise = _clip((sight.near_share - self._shares[1]) / lens.fy, -_SINK, _LIFT) * BASE_SPEED
         forward = BASE_SPEED * (1.0 - 0.85 * care)
-        lift = max(_clip(_MARGIN - sight.clearance, 0.0, 1.0) / _MARGIN, care) * _CLIMB
+        lift = max(_clip((_MARGIN - sight.clearance) / _MARGIN, 0.0, 1.5), care) * _CLIMB
         climb = max(rise, lift) if lift > 0.0 else rise
         return self._motion(craft, attitude, (forward * pace, climb * pace), (yaw * pace, pitch))
 
