@@ -65,14 +65,14 @@ def stop_recording(app: App) -> None:
 
 
 def screenshot(app: App) -> None:
-    """Save the picture, without the instruments, as PNG."""
+    """Save the view as PNG: without the instruments, and at full resolution even where the flight is drawn more coarsely."""
     from PIL import Image
 
-    if app.photo is None:
+    if app.photo is None or app.flight is None:
         return
     try:
         path = keepsake(app.photo.path, "pictures", ".png")
-        Image.fromarray(app.stage.picture()).save(path)
+        Image.fromarray(app.stage.picture(app.flight.frame(app.stage.size))).save(path)
     except OSError as error:
         app.hud.say(f"cannot save the screenshot: {error}")
         return

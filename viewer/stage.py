@@ -43,16 +43,17 @@ class Stage:
         self._texture = self.context.texture(size, 4)
         self._texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
         self._texture.repeat_x = self._texture.repeat_y = False
-        self._depth = self.context.depth_renderbuffer(size)
-        self.canvas = self.context.framebuffer([self._texture], self._depth)
+        self.canvas = self.context.framebuffer([self._texture])
 
     def fit(self, size: tuple[int, int]) -> None:
         """Give the canvas another ``size``, if it has not got it."""
         if self.canvas.size == size:
             return
-        for old in (self.canvas, self._texture, self._depth):
-            old.release()
+        old = (self.canvas, self._texture)
         self._make_canvas(size)
+        self.canvas.use()  # a framebuffer that is released while it is bound leaves an OpenGL error at the next binding
+        for item in old:
+            item.release()
 
     def enter(self, dome: Dome) -> None:
         """Take up another photo."""
@@ -84,8 +85,12 @@ class Stage:
         place = {Corner.TOP_LEFT: (MARGIN, MARGIN), Corner.BOTTOM_LEFT: (MARGIN, bottom), Corner.CENTRE: middle}[corner]
         self.renderer.draw_overlay(picture, self.screen, place)
 
-    def picture(self) -> NDArray[np.uint8]:
-        """Read the canvas back, (h, w, 3) uint8, top row first."""
+    def picture(self, frame: Frame) -> NDArray[np.uint8]:
+        """Draw a frame at the window's full resolution, whatever the canvas is, and return it: (h, w, 3) uint8, top row first."""
+        coarse = self.canvas.size
+        self.fit(self.size)
+        self.draw(frame)
         width, height = self.canvas.size
         pixels = np.frombuffer(self.canvas.read(components=3, alignment=1), np.uint8)
-        return pixels.reshape(height, width, 3)[::-1].copy()
+        self.fit(coarse)
+        return pixels.reshape(height, width, 3)[::-1]

@@ -66,8 +66,9 @@ class Scene:
         whole = all(layer.lookup.covered.all() for layer in layers)
         textures.append(self._nothing if whole else self._filled(frame.newer.lookup.size, len(layers), textures))
         if self._canvas.size != size:
-            _release(self._canvas)
-            self._canvas = _canvas(self._context, size)
+            old, self._canvas = self._canvas, _canvas(self._context, size)
+            self._canvas.use()  # a framebuffer that is released while it is bound leaves an OpenGL error at the next binding
+            _release(old)
         home = at_home(self.dome.photo, frame.camera, self.dome) > 1e-3
         self._classified(len(layers), self._open_sky[home], textures)
         self._context.copy_framebuffer(target, self._canvas)
