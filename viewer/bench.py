@@ -259,9 +259,9 @@ def started() -> dict[str, float]:
 
 
 def _events(trace: Path) -> dict[str, float]:
-    lines = trace.read_text(encoding="utf-8").splitlines() if trace.exists() else []
+    text = trace.read_text(encoding="utf-8") if trace.exists() else ""
     events: dict[str, float] = {}
-    for line in lines:
+    for line in text.rpartition("\n")[0].splitlines():  # the last line may be half written
         record = json.loads(line)
         events.setdefault(record["event"], record["seconds"])
     return events
