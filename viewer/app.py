@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from core.flight import Flight
     from core.photo import Photo
     from viewer.capture import Capture
+    from viewer.hotkey import Hotkey
     from viewer.loader import Loaded
     from viewer.options import FlyOptions
 
@@ -49,7 +50,9 @@ class App:
         self.flight: Flight | None = None
         self.capture: Capture | None = None
         self.running = True
+        self._focused = False
         self._loader = Loader(options)
+        self._hotkey = self._listen() if options.hotkey else None
         self._first_pilot = options.pilot
         self._drawn = 0.0  # when the last picture was shown
         self._changed = True  # something other than the flight has changed the picture
@@ -77,6 +80,16 @@ class App:
         width, height = self.stage.size
         self._loader.load(photo, width / height, self.quality.lookup(width, height))
         self.meters.loading = f"opening {photo.name}"
+
+    def _listen(self) -> Hotkey | None:
+        """Let F9 record while another window has the focus, where the system allows it."""
+        from viewer.hotkey import Hotkey
+
+        try:
+            return Hotkey()
+        except PhotoflightError as error:
+            self.hud.say(str(error))
+            return None
 
     def _take_loaded(self) -> None:
         """Fly into the photo that has become ready, or say why that cannot be."""
@@ -110,6 +123,8 @@ class App:
     def _step(self, dt: float, now: float) -> None:
         """Fly and draw one frame; where nothing has changed, leave the screen as it is."""
         steering, pressed = self.controls.poll()
+        if self._hotkey is not None and self._hotkey.poll() and not self._focused:
+            pressed.append("record")
         for action in pressed:
             actions.ACTIONS[action](self)
         if self.flight is not None:
@@ -165,6 +180,8 @@ class App:
     def _close(self) -> None:
         if self.capture is not None:
             actions.stop_recording(self)
+        if self._hotkey is not None:
+            self._hotkey.close()
         self._loader.close()
         if self.flight is not None:
             self.flight.close()
@@ -192,8 +209,13 @@ class App:
         del x, y, scroll_x
         self.controls.on_mouse_scroll(scroll_y)
 
+    def on_activate(self) -> None:
+        """Take the focus."""
+        self._focused = True
+
     def on_deactivate(self) -> None:
         """Let go of everything: releases are not reported to a window without focus."""
+        self._focused = False
         self.controls.release_all()
 
     def on_file_drop(self, x: int, y: int, paths: list[str]) -> None:
