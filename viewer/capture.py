@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -9,12 +10,11 @@ from viewer.readback import ReadbackRing
 
 if TYPE_CHECKING:
     import moderngl
-    import numpy as np
-    from numpy.typing import NDArray
 
     from viewer.recorder import Recorder
 
-SETTLED = 0.03  # seconds after which a picture is surely drawn, so that a slow display need not wait for two more
+SETTLED = 0.03  # seconds after which a picture is surely drawn, so that it need not wait for two more
+SLOW = 0.05  # seconds between pictures from which on waiting for each costs little and delay loses more in a crash
 
 
 class Capture:
@@ -29,35 +29,41 @@ class Capture:
         self._ring: ReadbackRing | None = None
         self._times: deque[float] = deque()  # of the pictures on their way through the ring
         self._slot = -1
+        self._before = math.inf  # when the last picture was shown
 
     def shoot(self, framebuffer: moderngl.Framebuffer, seconds: float) -> None:
-        """Record what ``framebuffer`` shows at ``seconds`` (any steady clock); never waits in a live recording."""
-        if self._ring is not None and self._times and seconds - self._times[0] >= SETTLED:
-            self._hand_over(self._ring.pull())
+        """Record what ``framebuffer`` shows at ``seconds`` (any steady clock)."""
+        if self._times and seconds - self._times[0] >= SETTLED:
+            self._hand_over(1)
+        slow, self._before = seconds - self._before >= SLOW, seconds
         slot = self.recorder.slot(seconds)
-        if slot <= self._slot and not self.recorder.lockstep:
+        if slot <= self._slot:
             return
         self._slot = slot
-        if self._ring is None or self._ring.size != framebuffer.size:
-            self._drain()
+        if self._ring is not None and self._ring.size != framebuffer.size:
+            self._release()
+        if self._ring is None:
             self._ring = ReadbackRing(self._context, framebuffer.size)
-        self._times.append(seconds)
         picture = self._ring.push(framebuffer)
+        self._times.append(seconds)
         if picture is not None:
-            self._hand_over(picture)
+            self.recorder.offer(picture, self._times.popleft())
+        if slow:
+            self._hand_over(len(self._times))
 
     def finish(self) -> None:
         """Hand over the pictures still on their way and end the recording, without waiting for the encoder."""
-        self._drain()
+        self._release()
         self.recorder.finish()
 
-    def _drain(self) -> None:
-        if self._ring is None:
-            return
-        for picture in self._ring.drain():
-            self._hand_over(picture)
-        self._ring.release()
-        self._ring = None
+    def _hand_over(self, count: int) -> None:
+        """Give the recorder the oldest ``count`` pictures that are on their way."""
+        if self._ring is not None:
+            for _ in range(count):
+                self.recorder.offer(self._ring.pull(), self._times.popleft())
 
-    def _hand_over(self, picture: NDArray[np.uint8]) -> None:
-        self.recorder.offer(picture, self._times.popleft())
+    def _release(self) -> None:
+        if self._ring is not None:
+            self._hand_over(len(self._times))
+            self._ring.release()
+            self._ring = None

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import moderngl
     from numpy.typing import NDArray
 
@@ -34,7 +32,7 @@ class ReadbackRing:
     def push(self, framebuffer: moderngl.Framebuffer) -> NDArray[np.uint8] | None:
         """Start reading ``framebuffer``; return the picture pushed ``depth - 1`` pushes ago, None while there is none.
 
-        Pictures are (height, width, 3) uint8 sRGB, top row first, and valid only until the next push or drain: the
+        Pictures are (height, width, 3) uint8 sRGB, top row first, and valid only until the next push or pull: the
         array is reused.
         """
         buffer = self._buffers[self._pushed % len(self._buffers)]
@@ -49,11 +47,6 @@ class ReadbackRing:
         self._buffers[self._pulled % len(self._buffers)].read_into(self._picture)
         self._pulled += 1
         return self._picture[::-1]  # OpenGL's first row is the bottom one
-
-    def drain(self) -> Iterator[NDArray[np.uint8]]:
-        """Pictures still on their way, oldest first, each valid until the next is asked for."""
-        while self._pulled < self._pushed:
-            yield self.pull()
 
     def release(self) -> None:
         """Free the buffers; the ring cannot be used afterwards."""
