@@ -22,6 +22,7 @@ BANDS = 5
 _WINDOW = 5.0  # pixels, standard deviation of the neighbourhood in which a band's strength is measured
 _CLASSES = 4  # of disparity, far to near, equally spaced in the logarithm
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+_LEVELS = 16  # steps per class in which disparity is told apart
 _FLOOR = 0.004  # of a band's strength: below it there is nothing but rounding
 _LOUDEST = 3.0  # most that a texture may exceed its own mean strength
 _STREAK = 0.35  # share of a band that is taken back, at full payment, where it is nothing but streaks
@@ -53,12 +54,13 @@ def blurred(picture: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
 def strength(band: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Local strength (h, w) of a band (h, w, 3) in its weakest direction, and how one-directional it is, [0, 1]."""
     luma = band @ _LUMA
-    across = cv2.Sobel(luma, cv2.CV_32F, 1, 0, ksize=1)
-    down = cv2.Sobel(luma, cv2.CV_32F, 0, 1, ksize=1)
+    across = np.asarray(cv2.Sobel(luma, cv2.CV_32F, 1, 0, ksize=1), np.float32)
+    down = np.asarray(cv2.Sobel(luma, cv2.CV_32F, 0, 1, ksize=1), np.float32)
     tensor = blurred(np.dstack([across * across, down * down, across * down]), _WINDOW)
     total = tensor[..., 0] + tensor[..., 1]
     spread = np.sqrt(np.square(tensor[..., 0] - tensor[..., 1]) + 4.0 * np.square(tensor[..., 2]))
-    return np.sqrt(np.maximum(total - spread, 0.0)), spread / np.maximum(total, 1e-8)
+    weakest = np.sqrt(np.maximum(total - spread, 0.0))
+    return weakest.astype(np.float32), (spread / np.maximum(total, 1e-8)).astype(np.float32)
 
 
 class DetailStyle:
@@ -66,10 +68,10 @@ class DetailStyle:
 
     def __init__(self, image: NDArray[np.float32], disparity: NDArray[np.float32], sky: NDArray[np.float32]) -> None:
         """Learn from a photo at refine resolution: image (h, w, 3) with land everywhere, disparity and sky (h, w)."""
-        inner = cv2.erode((sky < 0.05).astype(np.float32), np.ones((7, 7), np.uint8))  # a skyline is no texture
+        inner = np.asarray(cv2.erode((sky < 0.05).astype(np.float32), np.ones((7, 7), np.uint8)), np.float32)  # no skyline
         kind = _kind(disparity)
         self._target = np.full((BANDS, _CLASSES), 0.02, np.float32)
-        self._texture = []
+        self._texture: list[NDArray[np.float32]] = []
         for octave, band in enumerate(bands(image)[:BANDS]):
             local = strength(band)[0]
             overall = float((local * inner).sum() / max(float(inner.sum()), 1.0))
@@ -84,8 +86,9 @@ class DetailStyle:
 
     def target(self, octave: int, disparity: NDArray[np.float32]) -> NDArray[np.float32]:
         """Strength that band ``octave`` should have at ``disparity`` (h, w)."""
-        out = np.interp(_kind(disparity), np.arange(_CLASSES), self._target[octave])
-        return out.astype(np.float32)
+        level = (_kind(disparity) * _LEVELS + 0.5).astype(np.uint8)
+        table = np.interp(np.arange((_CLASSES - 1) * _LEVELS + 1) / _LEVELS, np.arange(_CLASSES), self._target[octave])
+        return np.asarray(table, np.float32)[level]
 
     def renew(
         self, image: NDArray[np.float32], disparity: NDArray[np.float32], pay: NDArray[np.float32], shift: tuple[int, int]
@@ -98,15 +101,16 @@ class DetailStyle:
         texture_height, texture_width = self._texture[0].shape[:2]
         columns = np.arange(width, dtype=np.float32) + shift[0] + 0.5 * (texture_width - width)
         rows = np.arange(height, dtype=np.float32) + shift[1] + 0.5 * (texture_height - height)
-        grid = np.meshgrid(columns, rows)
+        x, y = (np.asarray(grid, np.float32) for grid in np.meshgrid(columns, rows))
         added = np.zeros_like(image)
         for octave, own in enumerate(bands(image)[:BANDS]):
-            texture = cv2.remap(self._texture[octave], *grid, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101)
+            moved = cv2.remap(self._texture[octave], x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101)
+            texture = np.asarray(moved, np.float32)
             have, streaked = strength(own)
             want = self.target(octave, disparity)
-            lack = np.sqrt(np.maximum(want * want - have * have, 0.0)) * pay
+            lack = np.sqrt(np.maximum((want * want - have * have) * pay, 0.0))  # strengths add in power
             added += texture * lack[..., None] - own * (_STREAK * pay * streaked**2)[..., None]
-        return image + np.clip(added, -_LIMIT, _LIMIT)
+        return np.asarray(image + np.clip(added, -_LIMIT, _LIMIT), np.float32)
 
 
 def _kind(disparity: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from core.detail import blurred
@@ -38,8 +39,11 @@ class Palette:
 
     def colour(self, disparity: NDArray[np.float32]) -> NDArray[np.float32]:
         """Mean colour (h, w, 3) of land at ``disparity`` (h, w)."""
-        level = np.log(np.maximum(disparity, 0.01))
-        return np.stack([np.interp(level, _NODES, channel) for channel in self._colours.T], axis=-1).astype(np.float32)
+        height, width = disparity.shape
+        size = max(1, width // 4), max(1, height // 4)  # as coarse as what it is compared with
+        level = np.log(np.maximum(cv2.resize(disparity, size, interpolation=cv2.INTER_AREA), 0.01))
+        coarse = np.dstack([np.interp(level, _NODES, channel) for channel in self._colours.T]).astype(np.float32)
+        return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
     def pulled(
         self, image: NDArray[np.float32], disparity: NDArray[np.float32], octaves: NDArray[np.float32]
@@ -47,4 +51,4 @@ class Palette:
         """Move the coarse colours of ``image`` (h, w, 3) to the palette's, by how many ``octaves`` (h, w) were made up for."""
         share = 1.0 - np.exp(-_PULL * octaves)
         drift = self.colour(disparity) - blurred(image, _SMOOTH)
-        return image + share[..., None].astype(np.float32) * drift
+        return np.asarray(image + share[..., None] * drift, np.float32)

@@ -20,7 +20,7 @@ _LONG_SIDE = 224  # of the stored picture: the density of a 256 pixel wide refin
 
 
 class PriorView(NamedTuple):
-    """The prior seen by a camera, arrays (h, w[, 3]) float32; ``original`` is 1 where the photo itself was, 0 where mirrored."""
+    """The prior seen by a camera, arrays (h, w[, 3]) float32."""
 
     image: NDArray[np.float32]
     disparity: NDArray[np.float32]
@@ -28,8 +28,9 @@ class PriorView(NamedTuple):
 
 
 class Prior:
-    """The start photo by direction: seen as at infinity, mirrored in azimuth and elevation beyond its borders.
+    """The start photo by direction: seen as at infinity, mirrored beyond its borders.
 
+    In azimuth the whole photo is mirrored; in elevation its outer quarter alone, so that up stays sky and down stays ground.
     It keeps horizon, share of sky and palette of an invented view near those of the photo. Land behind sky pixels is
     continued from the land beside them, so that ``image`` is land everywhere and ``sky`` alone says where sky is.
     """
@@ -40,7 +41,7 @@ class Prior:
         scale = min(1.0, _LONG_SIDE / max(height, width))
         size = max(1, round(width * scale)), max(1, round(height * scale))
         image = cv2.resize(photo.image, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
-        self.sky = np.asarray(cv2.resize(photo.sky, size, interpolation=cv2.INTER_AREA), np.float32)
+        self.sky = np.clip(cv2.resize(photo.sky, size, interpolation=cv2.INTER_AREA), 0.0, 1.0).astype(np.float32)
         disparity = np.asarray(cv2.resize(photo.disparity, size, interpolation=cv2.INTER_AREA), np.float32)
         land = (self.sky < 0.05).astype(np.float32)
         spread = push_pull(np.dstack([image, disparity]), land)
@@ -51,15 +52,19 @@ class Prior:
 
     def view(self, camera: Camera, width: int, height: int) -> PriorView:
         """Return what ``camera`` would see of the prior; only its rotation counts."""
-        x, y, z = np.moveaxis(camera.rays(width, height) @ camera.rotation.T, -1, 0)
+        rays = camera.rays(width, height).astype(np.float32)  # half the time of float64, and 1e-7 is far below a pixel
+        x, y, z = np.moveaxis(rays @ camera.rotation.T.astype(np.float32), -1, 0)
         azimuth = _mirrored(np.arctan2(x, z), 0.98 * self._half[0])
-        elevation = _mirrored(np.arctan2(-y, np.hypot(x, z)), 0.98 * self._half[1])
+        elevation = _bounded(np.arctan2(-y, np.hypot(x, z)), 0.98 * self._half[1])
         u = self._lens.fx * np.tan(azimuth) + self._lens.cx
         v = self._lens.cy - self._lens.fy * np.tan(elevation) / np.cos(azimuth)
         rows, columns = self.sky.shape
         grid = (u * columns - 0.5).astype(np.float32), (v * rows - 0.5).astype(np.float32)
         pictures = (self.image, self.disparity, self.sky)
-        return PriorView(*(cv2.remap(p, *grid, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101) for p in pictures))
+        image, disparity, sky = (
+            np.asarray(cv2.remap(p, *grid, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101), np.float32) for p in pictures
+        )
+        return PriorView(image, disparity, sky)
 
 
 def _opened(disparity: NDArray[np.float32], land: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -71,9 +76,16 @@ def _opened(disparity: NDArray[np.float32], land: NDArray[np.float32]) -> NDArra
         return np.full_like(disparity, _FARTHEST)
     far, near = np.percentile(disparity[land > 0.0], (1.0, 97.0))
     scale = (near - _FARTHEST) / max(near - far, 0.05)
-    return np.clip(near + (disparity - near) * scale, _FARTHEST, 1.0).astype(np.float32)
+    return np.asarray(np.clip(near + (disparity - near) * scale, _FARTHEST, 1.0), np.float32)
 
 
-def _mirrored(angle: NDArray[np.float64], half: float) -> NDArray[np.float64]:
+def _mirrored(angle: NDArray[np.float32], half: float) -> NDArray[np.float32]:
     """Fold angles into [-half, half] by reflection at its ends."""
-    return np.abs((angle + 3.0 * half) % (4.0 * half) - 2.0 * half) - half
+    return np.asarray(np.abs((angle + 3.0 * half) % (4.0 * half) - 2.0 * half) - half, np.float32)
+
+
+def _bounded(angle: NDArray[np.float32], half: float) -> NDArray[np.float32]:
+    """Keep angles within [-half, half]; those beyond are reflected to and fro in the outer quarter of their side."""
+    size = np.abs(angle)
+    beyond = 0.75 * half + _mirrored(np.asarray(size - 0.75 * half, np.float32), 0.25 * half)
+    return np.asarray(np.copysign(np.where(size > half, beyond, size), angle), np.float32)

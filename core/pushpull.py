@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _TINY = 1e-6
+_GATHER = 2.0  # a level trusts scattered or soft-spoken pixels this much more than the finer one, up to 1: neighbours decide
 _GROUP = 3  # OpenCV averages at most four channels at once, and one of them is the weight
 
 
@@ -29,16 +30,18 @@ def push_pull(values: NDArray[np.float32], weights: NDArray[np.float32]) -> NDAr
 
 
 def _spread(values: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    levels = [np.dstack([values * weights[..., None], weights]).astype(np.float32)]
+    levels: list[NDArray[np.float32]] = [np.dstack([values * weights[..., None], weights]).astype(np.float32)]
     while max(levels[-1].shape[:2]) > 1:
         height, width = levels[-1].shape[:2]
         half = (width + 1) // 2, (height + 1) // 2
-        levels.append(_resized(levels[-1], half, cv2.INTER_AREA))
-    spread = levels[-1][..., :-1] / np.maximum(levels[-1][..., -1:], _TINY)
+        smaller = _resized(levels[-1], half, cv2.INTER_AREA)
+        gain = np.minimum(_GATHER, 1.0 / np.maximum(smaller[..., -1:], _TINY))
+        levels.append(np.asarray(smaller * gain, np.float32))
+    spread = np.asarray(levels[-1][..., :-1] / np.maximum(levels[-1][..., -1:], _TINY), np.float32)
     for level in reversed(levels[:-1]):
         coarse = _resized(spread, (level.shape[1], level.shape[0]), cv2.INTER_LINEAR)
         weight = level[..., -1:]
-        spread = coarse + (level[..., :-1] - weight * coarse)
+        spread = np.asarray(coarse + (level[..., :-1] - weight * coarse), np.float32)
     return spread
 
 

@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from handmade import LENS, keyframe, punched, whole_view
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.camera import Camera, turn
+from core.classical import ClassicalGenerator, mirrored_texture
+from core.compose import compose
+from core.detail import BANDS, DetailStyle, bands, strength
+from core.frame import Layer
+from core.generator import RefinedView, WarpedView
+from core.keyframe import Keyframe
+from core.prior import Prior
+from core.pushpull import push_pull
+from core.sky import Dome
+from core.warp import make_warper, warp
+
+
+def begun(photo: Keyframe, seed: int = 0) -> ClassicalGenerator:
+    generator = ClassicalGenerator()
+    generator.begin(photo, seed)
+    return generator
+
+
+def worn(view: WarpedView, debt: float) -> WarpedView:
+    return WarpedView(**{**vars(view), "debt": np.full_like(view.debt, debt) * (view.disparity > 0.0)})
+
+
+def sound(view: RefinedView) -> bool:
+    ranges = ((view.image, 0.0, 1.0), (view.disparity, 0.01, 1.0), (view.sky, 0.0, 1.0), (view.debt, 0.0, 64.0))
+    return all(a.dtype == np.float32 and np.isfinite(a).all() and a.min() >= low and a.max() <= high for a, low, high in ranges)
+
+
+def test_sharp_known_pixels_come_back():
+    photo = keyframe()
+    view = whole_view(photo)
+    refined = begun(photo)(view)
+    assert np.abs(refined.image - view.image).max() <= 1.0 / 255.0
+    land = view.sky < 0.5
+    assert np.abs(refined.disparity - view.disparity)[land].max() <= 1e-6
+    assert np.abs(refined.sky - view.sky).max() <= 1.0 / 255.0
+
+
+def test_a_hole_leaves_the_rest_alone():
+    photo = keyframe(size=(128, 80))
+    view = whole_view(photo)
+    holes = np.zeros(view.mask.shape, bool)
+    holes[50:60, 30:60] = True
+    refined = begun(photo)(punched(view, holes))
+    assert np.abs(refined.image - view.image)[~holes].max() <= 1.0 / 255.0
+
+
+def test_hole_behind_a_ridge_takes_the_background():
+    """A near pillar, a hole beside it, far land beyond: the hole must be far, and of the far land's colour."""
+    photo = keyframe(size=(96, 60))
+    view = whole_view(photo)
+    below = np.zeros(view.mask.shape, bool)
+    below[30:] = True
+    view.disparity[below], view.sky[below] = 0.1, 0.0
+    view.image[below] = (0.2, 0.3, 0.8)
+    view.disparity[30:, :40] = 0.8
+    view.image[30:, :40] = (0.9, 0.1, 0.1)
+    holes = np.zeros_like(below)
+    holes[34:56, 40:46] = True
+    refined = begun(photo)(punched(view, holes))
+    inner = np.s_[38:52, 41:45]
+    assert np.median(refined.disparity[inner]) < 0.25
+    colour = refined.image[inner].mean(axis=(0, 1))
+    assert colour[2] > colour[0]
+
+
+def test_ground_goes_on_below_the_frame():
+    photo = keyframe(size=(96, 60))
+    view = whole_view(photo)
+    rows = (np.arange(60)[:, None] + 0.5) / 60 * np.ones((1, 96))
+    ramp = (0.05 + 0.9 * (rows - 0.4)).astype(np.float32)
+    land = rows > 0.45
+    view.disparity[land], view.sky[land] = ramp[land], 0.0
+    holes = rows > 0.9
+    refined = begun(photo)(punched(view, holes))
+    assert np.abs(refined.disparity - ramp)[holes].max() < 0.03
+
+
+def test_nothing_known_gives_a_whole_view():
+    photo = keyframe(size=(96, 60))
+    view = whole_view(photo)
+    refined = begun(photo)(punched(view, np.ones_like(view.mask)))
+    assert sound(refined)
+    assert 0.2 < (refined.sky > 0.5).mean() < 0.5
+    assert (refined.sky[-20:] < 0.5).all()
+
+
+def test_no_sky_below_the_horizon():
+    """What looks like sky where the photo had only land is the rim of a ridge that came near."""
+    photo = keyframe(size=(96, 60))
+    view = whole_view(photo)
+    view.sky[45:55] = 0.7
+    assert (begun(photo)(worn(view, 1.0)).sky[40:] < 0.5).all()
+
+
+@pytest.mark.parametrize("debt", [0.5, 3.0])
+def test_worn_blur_regains_detail_and_debt_falls(debt: float):
+    photo = keyframe(size=(128, 80))
+    view = worn(whole_view(photo), debt)
+    smooth = np.full_like(view.image, 0.4)
+    view = WarpedView(**{**vars(view), "image": np.where(view.sky[..., None] > 0.0, view.image, smooth)})
+    refined = begun(photo)(view)
+    land = np.s_[50:75, 10:118]
+    assert refined.debt[land].max() < 0.25 * debt
+    assert bands(refined.image)[0][land].std() > 0.3 * bands(photo.image.astype(np.float32) / 255.0)[0][land].std()
+
+
+def test_streaks_are_seen_as_lacking_detail():
+    streaks = np.broadcast_to(np.random.default_rng(0).uniform(0, 1, (1, 64, 1)), (40, 64, 3)).astype(np.float32)
+    weakest, streaked = strength(bands(streaks)[0])
+    noise = np.random.default_rng(0).uniform(0, 1, (40, 64, 1)).repeat(3, axis=2).astype(np.float32)
+    assert weakest[10:-10, 10:-10].max() < 0.2 * strength(bands(noise)[0])[0][10:-10, 10:-10].min()
+    assert streaked[10:-10, 10:-10].min() > 0.95
+
+
+def test_a_thousand_renewals_neither_ring_nor_fade():
+    photo = keyframe(size=(64, 40))
+    image = photo.image.astype(np.float32) / 255.0
+    style = DetailStyle(image, photo.disparity, photo.sky)
+    random = np.random.default_rng(0)
+    start, pay = bands(image)[0][25:].std(), np.ones_like(photo.sky)
+    for _ in range(1000):
+        shift = int(random.integers(-32, 33)), int(random.integers(-16, 17))
+        image = np.clip(style.renew(image, photo.disparity, pay, shift), 0.0, 1.0)
+    assert 0.4 * start < bands(image)[0][25:].std() < 1.6 * start
+
+
+def test_bands_sum_to_the_image():
+    image = np.random.default_rng(1).uniform(0, 1, (40, 64, 3)).astype(np.float32)
+    parts = bands(image)
+    assert len(parts) == BANDS + 1
+    assert np.abs(sum(parts) - image).max() < 1e-5
+
+
+def test_deterministic_by_seed():
+    photo = keyframe()
+    view = worn(whole_view(photo), 1.0)
+    same = [begun(photo, 3)(view).image for _ in range(2)]
+    assert (same[0] == same[1]).all()
+    assert (begun(photo, 4)(view).image != same[0]).any()
+
+
+def test_must_begin_first():
+    with pytest.raises(RuntimeError, match="begin"):
+        ClassicalGenerator()(whole_view(keyframe()))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**31), st.floats(0.0, 1.0), st.floats(-3.0, 3.0), st.floats(-1.4, 1.4))
+def test_always_sound(seed: int, share: float, yaw: float, pitch: float):
+    """Whatever is known, wherever it looks: whole, finite, in range, and no sky at its feet."""
+    photo = keyframe(size=(48, 30))
+    random = np.random.default_rng(seed)
+    shape = photo.sky.shape
+    view = WarpedView(
+        camera=photo.camera.moved(np.zeros(3), turn(yaw, pitch)),
+        image=random.uniform(0, 1, (*shape, 3)).astype(np.float32),
+        disparity=random.uniform(0.01, 1.5, shape).astype(np.float32),
+        sky=(random.uniform(0, 1, shape) ** 4).astype(np.float32) * np.float32(1.000001),
+        stretch=np.ones(shape, np.float32),
+        debt=random.uniform(0, 6, shape).astype(np.float32),
+        mask=np.ones(shape, bool),
+        backdrop=random.uniform(0, 1, (*shape, 3)).astype(np.float32),
+    )
+    assert sound(begun(photo)(punched(view, random.uniform(0, 1, shape) < share)))
+
+
+@pytest.mark.parametrize("sky", [0.0, 1.0])
+def test_photos_without_sky_or_land(sky: float):
+    photo = keyframe()
+    photo = Keyframe(photo.camera, photo.image, photo.disparity, np.full_like(photo.sky, sky), photo.debt)
+    view = whole_view(photo)
+    refined = begun(photo)(punched(view, np.ones_like(view.mask)))
+    assert sound(refined)
+    assert np.abs(refined.sky - sky).max() < 1e-3
+
+
+def test_prior_is_the_photo_at_home_and_ground_below():
+    photo = keyframe(size=(128, 80))
+    prior = Prior(photo)
+    assert np.abs(prior.view(photo.camera, 128, 80).sky - photo.sky).mean() < 0.03
+    down = prior.view(photo.camera.moved(np.zeros(3), turn(pitch=-1.2)), 64, 40)
+    assert down.sky[20:].max() == 0.0
+
+
+def test_push_pull_keeps_the_known_and_reaches_everywhere():
+    random = np.random.default_rng(0)
+    values = random.uniform(-1, 1, (37, 53, 5)).astype(np.float32)
+    weights = np.zeros((37, 53), np.float32)
+    weights[5, 7] = weights[30, 50] = 1.0
+    out = push_pull(values, weights)
+    assert np.abs(out - values)[weights == 1.0].max() < 1e-6
+    known = values[weights == 1.0]
+    assert (out >= known.min(axis=0) - 1e-5).all()
+    assert (out <= known.max(axis=0) + 1e-5).all()
+    assert np.abs(push_pull(np.ones((8, 9, 1), np.float32), np.zeros((8, 9), np.float32))).max() == 0.0
+
+
+def test_mirrored_texture_stays_in_the_hole():
+    image = np.random.default_rng(0).uniform(0, 1, (30, 40, 3)).astype(np.float32)
+    land = np.ones((30, 40), bool)
+    land[:, 18:24] = False
+    texture = mirrored_texture(image, land)
+    assert np.abs(texture[land]).max() == 0.0
+    assert np.abs(texture[:, 18:24]).std() > 0.05
+    assert np.abs(mirrored_texture(image, np.zeros_like(land))).max() == 0.0
+
+
+def test_a_long_flight_keeps_land_sky_and_colours():
+    """Straight ahead for 100 steps at the paper's speed, through the real warp: the view stays a landscape."""
+    size = (96, 60)
+    photo = keyframe(Camera(LENS), size=(192, 120))
+    dome, warper, generator = Dome.of(photo), make_warper(), begun(photo)
+    key, shares, contrasts = photo, [], []
+    camera = photo.camera
+    for _ in range(100):
+        view = generator(compose(Layer((key,), warp((key,), camera, size, warper)), camera, dome))
+        assert sound(view)
+        image = (view.image * 255.0 + 0.5).astype(np.uint8)
+        key = Keyframe(camera, image, view.disparity, view.sky, view.debt)
+        land = view.sky < 0.5
+        shares.append(float(land.mean()))
+        contrasts.append(float(view.image[land].std()))
+        camera = camera.moved(np.array([0.0, -0.005, 0.1875]), np.eye(3))
+    assert min(shares) > 0.45
+    assert max(shares) < 0.95
+    assert abs(np.mean(shares[50:]) - shares[0]) < 0.15
+    assert 0.4 * contrasts[0] < contrasts[-1] < 2.0 * contrasts[0]
