@@ -32,6 +32,7 @@ class Scene:
     def __init__(self, context: moderngl.Context, dome: Dome) -> None:
         self.dome = dome
         self._context = context
+        (context.screen or context.detect_framebuffer(0)).use()  # moderngl binds the last framebuffer again after making one, even when that has been released
         self._keyframes = KeyframeTextures(context, dome.photo)
         self._lookups = (LookupTexture(context), LookupTexture(context))
         self._dome = context.texture((dome.equirect.shape[1], dome.equirect.shape[0]), 3, dome.equirect.tobytes())
@@ -50,10 +51,13 @@ class Scene:
             for layers in (1, 2)
             for name in ("seed.frag", "plain.frag", "mixed.frag")
         }
+        self._copy = Pass(context, "picture.frag", ("picture",))
+        self._copy.set("part", (0.0, 1.0, 1.0, -1.0))  # the canvas is stored bottom row first
         self._open_sky = [Pass(context, "open_sky.frag", _SAMPLERS, {"AT_HOME": home, **anisotropic}) for home in (0, 1)]
 
     def draw(self, frame: Frame, target: moderngl.Framebuffer) -> None:
         """Draw ``frame`` over the whole of ``target``."""
+        target.use()
         layers = [frame.newer] if frame.older is None or frame.fade >= 1.0 else [frame.newer, frame.older]
         rows = self._keyframes.rows(layers)
         for lookup, layer in zip(self._lookups, layers, strict=False):
@@ -71,7 +75,11 @@ class Scene:
             _release(old)
         home = at_home(self.dome.photo, frame.camera, self.dome) > 1e-3
         self._classified(len(layers), self._open_sky[home], textures)
-        self._context.copy_framebuffer(target, self._canvas)
+        if target.glo:
+            self._context.copy_framebuffer(target, self._canvas)
+            target.use()
+        else:  # a window's own framebuffer has no attachments that moderngl could copy to
+            self._copy.run(target, self._canvas.color_attachments[0])
 
     def _filled(self, lookup_size: tuple[int, int], layers: int, textures: list[moderngl.Texture]) -> moderngl.Texture:
         """Colours for the holes, from the known pixels of all layers."""
@@ -101,14 +109,14 @@ class Scene:
     def release(self) -> None:
         """Give every OpenGL object back."""
         _release(self._canvas)
-        for item in (*self._passes.values(), *self._open_sky, *self._lookups, self._keyframes, self._fill):
+        for item in (*self._passes.values(), *self._open_sky, self._copy, *self._lookups, self._keyframes, self._fill):
             item.release()
         for item in (self._dome, self._detail, self._view, self._nothing):
             item.release()
 
 
 def _canvas(context: moderngl.Context, size: tuple[int, int]) -> moderngl.Framebuffer:
-    return context.framebuffer([context.renderbuffer(size, 4)], context.depth_renderbuffer(size))
+    return context.framebuffer([context.texture(size, 4)], context.depth_renderbuffer(size))
 
 
 def _release(canvas: moderngl.Framebuffer) -> None:

@@ -1,0 +1,144 @@
+"""The sky dome: seamless, single-valued at the poles, the photo where the photo has sky, mist below it."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.camera import Camera, Intrinsics, turn
+from core.keyframe import Keyframe
+from core.sky import HEIGHT, WIDTH, Dome
+
+SIZE = (300, 200)
+
+
+def photo_of(image: np.ndarray, sky: np.ndarray) -> Keyframe:
+    height, width = image.shape[:2]
+    flat = np.full((64, 96), 0.3, np.float32)
+    lens = Intrinsics.from_fov(math.radians(55.0), width / height)
+    return Keyframe(Camera(lens), image, flat, sky.astype(np.float32), np.zeros_like(flat))
+
+
+def landscape(top=(60, 110, 190), low=(200, 215, 230), grain: float = 6.0, skyline: float = 0.5) -> Keyframe:
+    """Blue sky with a gradient and cloud-like grain over dark green land."""
+    import cv2
+
+    width, height = SIZE
+    v = ((np.arange(height) + 0.5) / height)[:, None, None]
+    image = np.array(top) + np.clip(v / skyline, 0.0, 1.0) * (np.array(low) - np.array(top)) + np.zeros((1, width, 1))
+    noise = cv2.GaussianBlur(np.random.default_rng(3).standard_normal((height, width)).astype(np.float32), (0, 0), 3.0)
+    image = image + grain * (noise / noise.std())[..., None]
+    sky = np.repeat((v[..., 0] < skyline).astype(np.float32), width, axis=1)
+    image = np.where(sky[..., None] > 0.5, image, np.array([30.0, 60.0, 20.0]))
+    return photo_of(np.clip(image, 0.0, 255.0).astype(np.uint8), sky)
+
+
+@functools.cache
+def shared_dome() -> Dome:
+    return Dome.of(landscape())
+
+
+@pytest.fixture
+def dome() -> Dome:
+    return shared_dome()
+
+
+def towards(yaw: float, elevation: float) -> np.ndarray:
+    return np.array([math.sin(yaw) * math.cos(elevation), -math.sin(elevation), math.cos(yaw) * math.cos(elevation)])
+
+
+def test_the_photos_own_sky_is_shown_at_full_resolution(dome: Dome) -> None:
+    photo = dome.photo
+    width, height = SIZE
+    view = dome.view(photo.camera, width, height) * 255.0
+    clean = slice(0, height // 2 - 12)
+    assert np.abs(view[clean] - photo.image[clean]).max() < 1.5
+
+
+def test_nothing_of_the_land_gets_into_the_sky(dome: Dome) -> None:
+    """Blue is 190 and more in this sky and 20 in this land."""
+    assert dome.equirect[..., 2].min() > 150
+    view = dome.view(dome.photo.camera, *SIZE) * 255.0
+    assert view[..., 2].min() > 150.0
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(-1.5, 1.5))
+def test_no_seam_behind(elevation: float) -> None:
+    dome = shared_dome()
+    step = 0.5 * math.tau / WIDTH
+    left, right = dome.colour(np.stack([towards(math.pi - step, elevation), towards(-math.pi + step, elevation)]))
+    inner = dome.colour(np.stack([towards(math.pi - 3 * step, elevation), towards(math.pi - step, elevation)]))
+    assert np.abs(left - right).max() <= np.abs(inner[0] - inner[1]).max() + 4.0 / 255.0
+
+
+def test_the_poles_have_one_colour(dome: Dome) -> None:
+    for row in (0, HEIGHT - 1):
+        assert np.ptp(dome.equirect[row].astype(int), axis=0).max() <= 3
+
+
+def test_continued_sky_has_no_edges(dome: Dome) -> None:
+    """Steps between neighbours are no larger than inside the photo's own sky."""
+    picture = dome.equirect.astype(int)
+    inside = picture[HEIGHT // 2 - 60 : HEIGHT // 2 - 10, WIDTH // 2 - 100 : WIDTH // 2 + 100]
+    limit = np.abs(np.diff(inside, axis=1)).max() + 4
+    assert np.abs(np.diff(picture, axis=1)).max() <= limit
+    assert np.abs(np.diff(picture, axis=0)).max() <= limit
+
+
+def test_below_the_skyline_is_mist_and_above_it_goes_on_darkening(dome: Dome) -> None:
+    behind = dome.colour(np.stack([towards(math.pi, e) for e in (-1.2, -0.4, 0.05, 0.3, 0.8)])).mean(axis=1)
+    mist, low, zenithwards = behind[:2], behind[2], behind[4]
+    assert np.ptp(mist) < 0.03
+    assert abs(mist.mean() - low) < 0.12
+    assert zenithwards < low - 0.15
+
+
+def test_a_night_stays_dark() -> None:
+    dome = Dome.of(landscape(top=(4, 6, 14), low=(14, 14, 22), grain=1.0))
+    assert dome.equirect.max() < 60
+
+
+@pytest.mark.parametrize("tone", [(12, 14, 10), (120, 140, 90)])
+def test_photo_without_sky_gets_haze_of_its_bright_tones(tone: tuple[int, int, int]) -> None:
+    rng = np.random.default_rng(0)
+    image = np.clip(np.array(tone) + rng.normal(0.0, 8.0, (*SIZE[::-1], 3)), 0, 255).astype(np.uint8)
+    image[:40] = np.clip(np.array(tone) * 1.5, 0, 255)
+    dome = Dome.of(photo_of(image, np.zeros(SIZE[::-1], np.float32)))
+    assert abs(dome.equirect.mean() - 1.5 * np.mean(tone)) < 12.0
+    assert dome.equirect.std(axis=(0, 1)).max() < 1.0
+
+
+def test_directions_of_any_length_and_shape(dome: Dome) -> None:
+    ray = towards(2.0, 0.4)
+    one = dome.colour(ray)
+    assert one.shape == (3,)
+    assert np.array_equal(one, dome.colour(10.0 * ray))
+    many = dome.colour(np.broadcast_to(ray, (2, 4, 5, 3)))
+    assert many.shape == (2, 4, 5, 3)
+    assert np.allclose(many, one)
+
+
+def test_a_turned_photo_camera_turns_the_dome() -> None:
+    photo = landscape()
+    turned = Keyframe(photo.camera.moved(np.zeros(3), turn(1.0)), photo.image, photo.disparity, photo.sky, photo.debt)
+    view = Dome.of(turned).view(turned.camera, *SIZE)
+    assert np.abs(view[:80] * 255.0 - photo.image[:80]).max() < 2.5
+
+
+def test_views_coarser_than_the_photo_are_averages(dome: Dome) -> None:
+    width, height = SIZE[0] // 4, SIZE[1] // 4
+    view = dome.view(dome.photo.camera, width, height)[: height // 2 - 6] * 255.0
+    mean = dome.photo.image.reshape(height, 4, width, 4, 3).mean(axis=(1, 3))[: height // 2 - 6]
+    assert np.abs(view - mean).mean() < 1.2
+
+
+def test_making_it_twice_gives_the_same(dome: Dome) -> None:
+    again = Dome.of(landscape())
+    assert np.array_equal(again.equirect, dome.equirect)
+    assert np.array_equal(again.details[0], dome.details[0])
