@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
-# A killed process loses its last fragment and what is on the way: at 30 Hz 0.17 s from screen to disk with fragments
-# of 0.1 s, 0.27 s with 0.2 s; on a machine that only shows 15 Hz 0.1 s more, which must stay within 0.3 s.
+# A killed process loses its last fragment and what is on the way: from screen to disk 0.20 s at worst with fragments of
+# 0.1 s, 0.33 s with 0.2 s (displays of 6 to 60 Hz, two cores, read-back included).
 MUXER_OPTIONS = {"movflags": "hybrid_fragmented", "frag_duration": "100000", "flush_packets": "1"}
 SEEK_SECONDS = 2.0  # distance of key pictures: what a player needs to decode to jump
 
