@@ -52,6 +52,7 @@ class _Sight:
     open_side: float  # -1 all open on the left .. 1 on the right
     near_share: float  # as it would be when looking level
     clearance: float  # units above what is near ahead, infinite if nothing is
+    roof: float  # 0 if one can rise in front of what is ahead, 1 if that fills the view to its top: a forest, a cliff
     ahead: float  # disparity of what is nearest in the way
     nearer_left: float  # -1 .. 1: how much nearer the left side of the way is than the right
 
@@ -98,8 +99,8 @@ class Autopilot:
             gaze = _LEAN * math.atan((self._shares[0] - sight.open_share) / lens.fy)
         pitch = _LOOK_RATE * (gaze - attitude[1])
         rise = _clip((sight.near_share - self._shares[1]) / lens.fy, -_SINK, _LIFT) * BASE_SPEED
-        forward = BASE_SPEED * (1.0 - 0.85 * care)
-        lift = max(_clip((_MARGIN - sight.clearance) / _MARGIN, 0.0, 1.5), care) * _CLIMB
+        forward = BASE_SPEED * (1.0 - 0.85 * care) * (1.0 - 0.4 * sight.roof)
+        lift = max(_clip((_MARGIN - sight.clearance) / _MARGIN, 0.0, 1.5), care * (1.0 - sight.roof)) * _CLIMB
         climb = max(rise, lift) if lift > 0.0 else rise
         return self._motion(craft, attitude, (forward * pace, climb * pace), (yaw * pace, pitch))
 
@@ -141,13 +142,15 @@ def _looked(surroundings: Surroundings, lens: Intrinsics, pitch: float) -> _Sigh
     horizon = lens.cy + lens.fy * math.tan(pitch)
     top = int(_clip(round((horizon - 0.1) * h), 0, h - 1))
     way = slice(top, max(int(_clip(round((horizon + 0.2) * h), 0, h)), top + 1))
+    roof = _clip(float(np.median(disparity[: max(h // 8, 1), middle])) / _OPEN - 1.0, 0.0, 1.0)
     ahead = disparity[way, middle][seen[way, middle]]
     sides = _halves(np.clip((disparity[way] - 0.25) / 0.5, 0.0, 1.0))
     return _Sight(
         open_share=float(clear.mean()) * share,
         open_side=(right - left) / (left + right + 2.0 * _EDGE),
         near_share=near + lens.fy * math.tan(pitch),
-        clearance=_clearance(disparity[:, middle], lens, pitch),
+        clearance=_clearance(disparity[:, middle], lens, pitch, roof),
+        roof=roof,
         ahead=float(np.percentile(ahead, 90)) if ahead.size else 0.0,
         nearer_left=sides[0] - sides[1],
     )
@@ -159,10 +162,14 @@ def _halves(x: NDArray[np.floating]) -> tuple[float, float]:
     return float(x[:, :half].mean()), float(x[:, -half:].mean())
 
 
-def _clearance(disparity: NDArray[np.floating], lens: Intrinsics, pitch: float) -> float:
-    """How far what is near lies below the camera, in world units: low percentile, so that specks do not count."""
+def _clearance(disparity: NDArray[np.floating], lens: Intrinsics, pitch: float, roof: float) -> float:
+    """How far what is near lies below the camera, in world units: low percentile, so that specks do not count.
+
+    Under a ``roof`` only the ground counts, since what stands on it cannot be flown over.
+    """
     rows, _ = near = np.nonzero(disparity > _NEAR)
-    if rows.size < 0.005 * disparity.size:
-        return math.inf
     y = ((rows + 0.5) / len(disparity) - lens.cy) / lens.fy
-    return float(np.percentile((y * math.cos(pitch) - math.sin(pitch)) / disparity[near], 10))
+    drop = (y * math.cos(pitch) - math.sin(pitch)) / disparity[near]
+    if roof > 0.5:
+        drop = drop[drop > 0.0]
+    return float(np.percentile(drop, 10)) if drop.size >= 0.005 * disparity.size else math.inf
