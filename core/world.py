@@ -153,14 +153,17 @@ class World:
         return np.hypot(places / self.scale, turns / max(camera.intrinsics.fov))
 
     def _within_budget(self, entries: tuple[_Entry, ...], camera: Camera) -> tuple[_Entry, ...]:
-        """Forget, one by one, the keyframe that is most alike its neighbours for its distance to ``camera``; never the last."""
+        """Forget, one by one, the keyframe nearest to its two neighbours for its distance to ``camera``; never the newest.
+
+        So the way back is thinned out with distance, and stays open to its end.
+        """
         kept = list(entries)
         while len(kept) > 1 and _bytes(kept) > self._budget:
             old = tuple(kept[:-1])
-            positions = np.array([entry.keyframe.camera.position for entry in kept])
-            apart = np.linalg.norm(positions[:-1, None] - positions[None], axis=-1)
+            positions = np.array([entry.keyframe.camera.position for entry in (*kept, self._photo)])
+            apart = np.linalg.norm(positions[: len(old), None] - positions, axis=-1)
             apart[np.arange(len(old)), np.arange(len(old))] = np.inf
-            gap = apart.min(axis=1) + 0.1 * SAME_PLACE
+            gap = np.sort(apart, axis=1)[:, :2].sum(axis=1) + SAME_PLACE
             del kept[int(np.argmin(gap / (1.0 + self._cost(old, camera))))]
         return tuple(kept)
 

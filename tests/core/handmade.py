@@ -93,4 +93,4 @@ class RaisingGenerator(CopyGenerator):
     name = "raising"
 
     def __call__(self, view: WarpedView) -> RefinedView:
-        raise RuntimeError("out of memory\nwhile allocating")
+        raise RuntimeError(f"out of memory\nwhile allocating {view.image.nbytes} bytes")
