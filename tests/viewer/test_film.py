@@ -46,7 +46,7 @@ def test_any_shape(size: tuple[int, int]) -> None:
 
 
 def test_a_cinematic_move_takes_the_length_of_the_film() -> None:
-    _, poses = taken(FilmOptions(seconds=1.5, fps=16.0, size=(64, 64), pilot="loop"))
+    _, poses = taken(FilmOptions(seconds=1.0, fps=12.0, size=(64, 64), pilot="loop"))
     far = np.linalg.norm(poses[:, :3, 3], axis=1)
     assert far.max() > 0.05
     assert far[-1] < 0.3 * far.max()  # the next picture would be the first again
