@@ -66,7 +66,7 @@ def with_depth_map(scene: Scene, disparity: NDArray[np.float32], image: NDArray[
 
 def _as_disparity(values: NDArray[np.float32], near: str, name: str) -> NDArray[np.float32]:
     if near not in {"bright", "dark"}:
-        raise DepthMapError(f"near is {near!r}: say bright (near is bright) or dark (near is dark)")
+        raise DepthMapError(f"near of depth map {name} is {near!r}: say bright (near is bright) or dark (near is dark)")
     with np.errstate(divide="ignore", invalid="ignore"):
         if near == "dark":
             disparity = np.where(values > 0.0, 1.0 / values.astype(np.float64), np.nan)

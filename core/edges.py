@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _LEAST_STEP = 0.03  # of disparity: smaller steps move less than a pixel apart in a stride of flight
 _SNAP_PASSES = 3
+_DOUBT, _SURE = 0.1, 0.95  # of a patch of sky: where it begins, and what it must reach somewhere to be believed
 
 
 def resized(array: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
@@ -73,7 +74,8 @@ def crisp_sky(sky: NDArray[np.float32], low: NDArray[np.float32], high: NDArray[
     that clouds and snow keep the network's verdict.
     """
     h, w = low.shape[:2]
-    coarse = resized(sky, (w, h))
+    # certain is certain: sky at 0.95 would leave a ghost of itself on the land
+    coarse = resized(np.clip((sky - 0.06) / 0.88, 0.0, 1.0).astype(np.float32), (w, h))
     model = GuidedFilter(low, 4, 1e-4).coefficients(coarse)
     fine = np.clip((applied(model, high) - 0.5) * 1.6 + 0.5, 0.0, 1.0)
     kernel = np.ones((9, 9), np.uint8)
@@ -81,6 +83,20 @@ def crisp_sky(sky: NDArray[np.float32], low: NDArray[np.float32], high: NDArray[
     size = (high.shape[1], high.shape[0])
     weight = resized(np.clip(cv2.blur(band, (5, 5)) * 2.0 - 0.4, 0.0, 1.0).astype(np.float32), size)
     return np.asarray(np.clip(weight * fine + (1.0 - weight) * resized(coarse, size), 0.0, 1.0), np.float32)
+
+
+def without_islands(sky: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Drop patches of sky (h, w) that do not reach the top edge, unless the network is sure of them.
+
+    Sky between branches is bright and sure; haze, snow and reflections that pass for sky in the midst of land are not.
+    """
+    count, labels = cv2.connectedComponents((sky > _DOUBT).astype(np.uint8), connectivity=8)
+    surest = np.zeros(count, np.float32)
+    np.maximum.at(surest, labels.ravel(), sky.ravel())
+    keep = surest > _SURE
+    keep[labels[0]] = True
+    keep[0] = True  # the land itself, where sky is below the threshold
+    return np.where(keep[labels], sky, np.minimum(sky, 0.1)).astype(np.float32)
 
 
 def land_extended(disparity: NDArray[np.float32], sky: NDArray[np.float32], rim: int = 2) -> NDArray[np.float32]:

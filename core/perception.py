@@ -26,6 +26,8 @@ LEAST_DISPARITY, GREATEST_DISPARITY = 0.01, 1.0
 GEOMETRY_SIDE = 512  # longer side of disparity, pixels
 SKY_SIDE = 1024  # greatest longer side of sky, pixels
 _LEAST_SIDE = 8  # of either map: a panorama keeps some height
+_FARTHEST = 0.03  # disparity of the farthest land under an open sky: 27 times as far as near land
+_MOST_STRETCH = 2.5
 _NETWORK_AREA = 448 * 288  # pixels the network sees, as in its last stage of training
 _STRIDE = 32
 
@@ -56,8 +58,11 @@ def perceive(image: NDArray[np.uint8], backend: str = "shipped") -> Scene:
         raise PerceptionError(f"no perception backend {backend!r}: choose one of {', '.join(BACKENDS)}")
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
         raise ValueError(f"image must be uint8 (H, W, 3), not {image.dtype} {image.shape}")
-    root, sky = _network_maps(image)
-    disparity = np.square(root)
+    from core.edges import without_islands
+
+    root, raw_sky = _network_maps(image)
+    sky = without_islands(raw_sky)
+    disparity = _with_far_land_far(np.square(root), sky)
     if backend == "depth-anything":
         from core.depth_anything import estimate
 
@@ -103,6 +108,23 @@ def normalised(disparity: NDArray[np.float32], sky: NDArray[np.float32], *, metr
         return np.full(disparity.shape, 0.5 * NEAR_LAND, np.float32)
     scaled = np.clip(disparity * (NEAR_LAND / near), LEAST_DISPARITY, GREATEST_DISPARITY)
     return np.asarray(scaled, np.float32)
+
+
+def _with_far_land_far(disparity: NDArray[np.float32], sky: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Take out a constant, so that land that meets the sky is far away.
+
+    The network's teacher never saw infinity: it puts ridges kilometres away at a third of the nearest disparity, a few
+    strides of flight. Disparity is known up to scale and shift, and a shift keeps planes plane, so the farthest land (1st
+    percentile, as in InfiniteNature-Zero's input preparation) moves to ``_FARTHEST``. Not where no sky is seen, as the
+    farthest land may then be a wall of trees, and never stretching the range, and its errors, by more than ``_MOST_STRETCH``.
+    """
+    open_sky = float(np.clip((float((sky > 0.5).mean()) - 0.01) / 0.04, 0.0, 1.0))
+    land = disparity[sky < 0.2]
+    if land.size < 64 or open_sky == 0.0:
+        return disparity
+    far, near = (float(value) for value in np.percentile(land, (1.0, NEAR_PERCENTILE)))
+    shift = min((NEAR_LAND * far - _FARTHEST * near) / (NEAR_LAND - _FARTHEST), near * (1.0 - 1.0 / _MOST_STRETCH))
+    return (disparity - open_sky * max(0.0, shift)).astype(np.float32)
 
 
 def plain_scene(width: int, height: int, image: NDArray[np.uint8] | None = None) -> Scene:

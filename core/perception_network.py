@@ -79,6 +79,11 @@ class Encoder(nn.Module):
                 taps.append(x)
         return taps
 
+    def freeze(self, blocks: int) -> None:
+        """Keep the stem and the first ``blocks`` blocks as they are in training."""
+        for part in (self.stem, *self.blocks[:blocks]) if blocks else ():
+            part.requires_grad_(requires_grad=False)
+
     def load_pretrained(self, weights: Mapping[str, Tensor]) -> None:
         """Take ImageNet weights named as in ``efficientnet-lite-pytorch``, folding batch normalisation.
 

@@ -68,7 +68,7 @@ def _augmented(sample: Sample, size: tuple[int, int], rng: np.random.Generator) 
     h, w = sample.sky.shape
     aspect = size[0] / size[1] * float(np.exp(rng.normal(0.0, 0.08)))
     largest = min(w, h * aspect)
-    width = largest * (1.0 if rng.random() < 0.35 else float(rng.uniform(0.6, 1.0)))
+    width = largest * (1.0 if rng.random() < 0.5 else float(rng.uniform(0.6, 1.0)))
     cw, ch = max(8, min(w, round(width))), max(8, min(h, round(width / aspect)))
     x, y = int(rng.integers(0, w - cw + 1)), int(rng.integers(0, h - ch + 1))
     window = np.s_[y : y + ch, x : x + cw]

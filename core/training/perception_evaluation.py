@@ -1,0 +1,90 @@
+"""Judge the shipped perception against the teachers' labels, and publish weights with their card.
+
+    python -m core.training.perception_evaluation --data FOLDER_OF_SHARDS [--publish runs/perception]
+
+Judged is what the product gives, post-processing and all, at the labels' own resolution.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.edges import resized
+from core.errors import TrainingError
+from core.perception import perceive
+from core.training.perception_data import plain_batch
+from core.training.perception_losses import Figures, figures
+from core.training.shards import Sample, read_shards
+from core.weights import weights_path, write_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+WHAT = "photograph to disparity and sky: EfficientNet-Lite0 encoder, top-down decoder, see core/perception_network.py"
+DATA = (
+    "3665 labelled landscape photographs (867 sharp ones, 2798 of the monet2photo set of CycleGAN): free licences, Unsplash and "
+    "Pixabay, and for the greater part research use or no stated licence; disparity labels from Tiefenrausch (MIT), sky labels "
+    "from U2NETP; encoder from ImageNet features of EfficientNet-Lite0 (Apache-2.0)"
+)
+
+
+def evaluate_scene(sample: Sample) -> Figures:
+    """Perceive one labelled photo and compare."""
+    h, w = sample.sky.shape
+    scene = perceive(sample.photo)
+    return figures(resized(scene.disparity, (w, h)), resized(scene.sky, (w, h)), plain_batch(sample, (w, h)))
+
+
+def mean_figures(rows: Sequence[Figures]) -> dict[str, float]:
+    """Return the mean of each figure over the photos that have it."""
+    names = asdict(rows[0])
+    return {name: round(float(np.nanmean([asdict(row)[name] for row in rows])), 4) for name in names}
+
+
+def publish(run: Path, target: Path) -> None:
+    """Copy a run's best weights to ``target`` with a card that has no metrics yet. Raises TrainingError if there are none."""
+    from safetensors.torch import load_file
+
+    source = run / "best.safetensors"
+    if not source.is_file():
+        raise TrainingError(f"{source} does not exist: train first, or name the folder of a run")
+    recipe = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
+    write_weights(
+        target, load_file(source), {"what": WHAT, "data": DATA, "licence": "Apache-2.0", "recipe": recipe, "metrics": {}}
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line, evaluate on test and validation photos, and write the figures into the card."""
+    parser = argparse.ArgumentParser(prog="python -m core.training.perception_evaluation", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of test.tar and val.tar")
+    parser.add_argument("--publish", type=Path, metavar="RUN", help="ship the best weights of this run")
+    args = parser.parse_args(arguments)
+    target = weights_path("perception")
+    if args.publish is not None:
+        publish(args.publish, target)
+    metrics = {}
+    for split in ("test", "val"):
+        samples = read_shards([args.data / f"{split}.tar"])
+        rows = [evaluate_scene(sample) for sample in samples]
+        metrics[split] = {"photos": len(rows)} | mean_figures(rows)
+        metrics[split] |= {
+            f"median_{name}": round(float(np.nanmedian([asdict(r)[name] for r in rows])), 4) for name in asdict(rows[0])
+        }
+        sys.stdout.write(f"{split}: {json.dumps(metrics[split])}\n")
+    if args.publish is not None:
+        card_path = target.with_suffix(".json")
+        card = json.loads(card_path.read_text(encoding="utf-8"))
+        card_path.write_text(json.dumps(card | {"metrics": metrics}, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

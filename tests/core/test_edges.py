@@ -1,0 +1,128 @@
+"""Edge-aware maps: steps lie on the image's edges, planes stay planes."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.edges import GuidedFilter, applied, crisp_sky, land_extended, resized, snapped, without_islands
+
+H, W = 96, 128
+
+
+def plain_guided_filter(guide, source, radius, epsilon):
+    """The guided filter, window by window, as its paper writes it."""
+    h, w = source.shape
+    pad = ((radius, radius), (radius, radius))
+    g = np.pad(guide.astype(np.float64), (*pad, (0, 0)), mode="reflect")
+    s = np.pad(source.astype(np.float64), pad, mode="reflect")
+    side = 2 * radius + 1
+    a, b = np.zeros((h, w, 3)), np.zeros((h, w))
+    for y in range(h):
+        for x in range(w):
+            colours = g[y : y + side, x : x + side].reshape(-1, 3)
+            values = s[y : y + side, x : x + side].ravel()
+            covariance = np.cov(colours.T, bias=True) + epsilon * np.eye(3)
+            a[y, x] = np.linalg.solve(covariance, ((colours - colours.mean(0)) * values[:, None]).mean(0))
+            b[y, x] = values.mean() - a[y, x] @ colours.mean(0)
+    blur = [cv2.boxFilter(m, -1, (side, side), borderType=cv2.BORDER_REFLECT_101) for m in (*np.moveaxis(a, -1, 0), b)]
+    return (np.stack(blur[:3], axis=-1) * guide).sum(-1) + blur[3]
+
+
+def ridge(ramp: int = 0):
+    """A dark near ridge (0.6) below a bright far hill (0.2), and the disparity with a ramp of ``ramp`` pixels between them."""
+    edge = (40 + 12 * np.sin(np.arange(W) / 9.0)).astype(int)
+    rows = np.arange(H)[:, None]
+    image = np.where((rows >= edge)[..., None], [0.2, 0.25, 0.1], [0.7, 0.75, 0.8]).astype(np.float32)
+    sharp = np.where(rows >= edge, 0.6, 0.2).astype(np.float32)
+    soft = cv2.blur(sharp, (1, 2 * ramp + 1)) if ramp else sharp
+    return image, sharp, soft.astype(np.float32)
+
+
+def test_guided_filter_equals_its_plain_twin():
+    rng = np.random.default_rng(0)
+    guide, source = rng.random((18, 14, 3)).astype(np.float32), rng.random((18, 14)).astype(np.float32)
+    mine, plain = GuidedFilter(guide, 2, 1e-2)(source), plain_guided_filter(guide, source, 2, 1e-2)
+    inner = np.s_[4:-4, 4:-4]  # the two reflect differently at the border
+    np.testing.assert_allclose(mine[inner], plain[inner], atol=2e-4)
+
+
+@given(st.floats(-2.0, 2.0), st.floats(-2.0, 2.0))
+@settings(max_examples=20, deadline=None)
+def test_guided_filter_commutes_with_scale_and_shift(scale, shift):
+    rng = np.random.default_rng(1)
+    guide, source = rng.random((20, 20, 3)).astype(np.float32), rng.random((20, 20)).astype(np.float32)
+    smooth = GuidedFilter(guide, 3, 1e-2)
+    affine = smooth((scale * source + shift).astype(np.float32))
+    np.testing.assert_allclose(affine, scale * smooth(source) + shift, atol=2e-3)
+
+
+def test_model_applies_at_any_size():
+    image, sharp, _ = ridge()
+    model = GuidedFilter(image, 4, 1e-4).coefficients(sharp)
+    large = resized(image, (3 * W, 3 * H))
+    assert applied(model, large).shape == (3 * H, 3 * W)
+    assert np.abs(applied(model, image) - sharp).max() < 0.05
+
+
+@pytest.mark.parametrize("ramp", [2, 4, 6])
+def test_ramps_become_steps_on_the_edge(ramp):
+    image, sharp, soft = ridge(ramp)
+    out = snapped(soft, image)
+    between = lambda d: float(((d > 0.25) & (d < 0.55)).mean())  # noqa: E731
+    assert between(out) < 0.25 * between(soft)
+    assert np.abs(out - sharp).mean() < 0.5 * np.abs(soft - sharp).mean()
+
+
+@given(st.floats(-0.004, 0.004), st.floats(0.0, 0.006))
+@settings(max_examples=20, deadline=None)
+def test_planes_stay_planes(across, down):
+    x, y = np.meshgrid(np.arange(W), np.arange(H))
+    plane = (0.3 + across * (x - W / 2) + down * (y - H / 2)).astype(np.float32)
+    texture = np.random.default_rng(2).random((H, W, 3)).astype(np.float32)
+    inner = np.s_[16:-16, 16:-16]
+    assert np.abs(snapped(plane, texture) - plane)[inner].max() < 0.02
+
+
+def test_snapping_stays_in_range():
+    rng = np.random.default_rng(3)
+    disparity = cv2.GaussianBlur(rng.random((H, W)).astype(np.float32), (0, 0), 3)
+    out = snapped(disparity, rng.random((H, W, 3)).astype(np.float32))
+    assert out.min() >= disparity.min() - 0.02
+    assert out.max() <= disparity.max() + 0.02
+
+
+def test_land_continues_under_the_sky():
+    sky = np.zeros((H, W), np.float32)
+    sky[:40] = 1.0
+    disparity = np.full((H, W), 0.4, np.float32)
+    disparity[:42] = 0.02  # the falling rim, two rows below the skyline
+    np.testing.assert_allclose(land_extended(disparity, sky, rim=2), 0.4, atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_nothing_to_continue(value):
+    disparity = np.random.default_rng(4).random((H, W)).astype(np.float32)
+    assert np.array_equal(land_extended(disparity, np.full((H, W), value, np.float32)), disparity)
+
+
+def test_skyline_follows_the_photo_at_its_own_resolution():
+    image, sharp, _ = ridge()
+    truth = (sharp < 0.4).astype(np.float32)
+    coarse = cv2.resize(truth, (W // 4, H // 4), interpolation=cv2.INTER_AREA)
+    blurred = cv2.resize(coarse, (W, H), interpolation=cv2.INTER_LINEAR)
+    out = crisp_sky(coarse, image, image)
+    assert out.shape == (H, W)
+    assert np.abs(out - truth).mean() < 0.4 * np.abs(blurred - truth).mean()
+
+
+def test_islands_of_doubtful_sky_are_dropped():
+    sky = np.zeros((40, 60), np.float32)
+    sky[:10] = 0.9
+    sky[20:25, 10:15] = 0.7
+    sky[20:25, 40:45] = 0.99
+    out = without_islands(sky)
+    assert np.array_equal(out[:12], sky[:12])
+    assert out[20:25, 10:15].max() <= 0.1
+    assert np.array_equal(out[20:25, 40:45], sky[20:25, 40:45])

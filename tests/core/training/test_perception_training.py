@@ -1,0 +1,220 @@
+"""Distillation: data, losses, figures, and a run that stops and resumes."""
+
+import io
+import json
+import tarfile
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from core.errors import TrainingError
+from core.perception_network import Encoder, PerceptionNetwork
+from core.training import perception
+from core.training.perception_data import Batch, batch_at, plain_batch
+from core.training.perception_losses import figures, perception_loss
+from core.training.shards import read_shards
+
+H, W = 48, 64
+
+
+def labelled_photo(rng):
+    """A plane of ground below a sky, with noise for texture."""
+    horizon = int(rng.integers(14, 24))
+    rows = np.arange(H)[:, None].repeat(W, axis=1)
+    sky = (rows < horizon).astype(np.float32)
+    disparity = np.where(sky > 0, 0.0, np.clip(0.05 + (rows - horizon) / (H - horizon) * 0.8, 0.01, 1.0))
+    photo = np.where(sky[..., None] > 0, [200, 160, 120], [60, 110, 70]) + rng.integers(0, 30, (H, W, 3))
+    return photo.astype(np.uint8), np.round(255 * np.sqrt(disparity)).astype(np.uint8), (255 * sky).astype(np.uint8)
+
+
+def write_shard(path, count, seed, leave_out=""):
+    rng = np.random.default_rng(seed)
+    with tarfile.open(path, "w") as tar:
+        for i in range(count):
+            photo, root, sky = labelled_photo(rng)
+            files = {suffix: cv2.imencode(".webp", image, [cv2.IMWRITE_WEBP_QUALITY, 101])[1].tobytes()
+                     for suffix, image in (("webp", photo), ("disp.webp", root), ("sky.webp", sky))}  # fmt: skip
+            info = {"sky": float((sky > 127).mean()), "iou": 0.95, "water": 0.0, "kind": "wide", "tier": "A"}
+            for suffix, data in (files | {"json": json.dumps(info).encode()}).items():
+                if suffix != leave_out:
+                    entry = tarfile.TarInfo(f"s{i}.{suffix}")
+                    entry.size = len(data)
+                    tar.addfile(entry, io.BytesIO(data))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Thumbnails are too small to share among threads: on a busy machine they would wait for each other, not compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shards")
+    write_shard(folder / "train-0.tar", 6, 0)
+    write_shard(folder / "val.tar", 2, 1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def samples(data):
+    return read_shards([data / "train-0.tar"])
+
+
+def test_shards_come_back_whole(samples):
+    assert len(samples) == 6
+    assert samples[0].photo.shape == (H, W, 3)
+    assert samples[0].root.shape == samples[0].sky.shape == (H, W)
+    assert samples[0].photo[:8, :, 2].mean() > samples[0].photo[:8, :, 0].mean() + 40  # a blue sky: written as BGR, read as RGB
+
+
+@pytest.mark.parametrize("leave_out", ["webp", "disp.webp", "sky.webp", "json"])
+def test_incomplete_shards_are_refused(tmp_path, leave_out):
+    with pytest.raises(TrainingError, match="incomplete"):
+        read_shards([write_shard(tmp_path / "a.tar", 1, 0, leave_out)])
+
+
+def test_unreadable_shards_are_refused(tmp_path):
+    (tmp_path / "a.tar").write_bytes(b"x" * 2000)
+    for name in ("a.tar", "missing.tar"):
+        with pytest.raises(TrainingError, match=name):
+            read_shards([tmp_path / name])
+
+
+def test_batches_depend_on_seed_and_step_alone(samples):
+    first, again = (batch_at(samples, 7, 4, (64, 32)) for _ in range(2))
+    other = batch_at(samples, 8, 4, (64, 32))
+    for name in ("photo", "root", "land", "sky", "trust"):
+        assert torch.equal(getattr(first, name), getattr(again, name))
+    assert not torch.equal(first.photo, other.photo)
+    assert first.photo.shape == (4, 3, 32, 64)
+    assert 0.0 <= first.photo.min() <= first.photo.max() <= 1.0
+
+
+def test_sky_never_bleeds_into_land(samples):
+    batch = plain_batch(samples[0], (32, 32))
+    assert batch.root[batch.land > 0].min() > 0.15  # of land at 0.05 or more; an average with the sky's zero would lie below
+    assert not ((batch.land > 0) & (batch.sky > 0.6)).any()
+
+
+def perfect_logits(batch):
+    root, sky = batch.root.clamp(0.01, 0.99), batch.sky.clamp(1e-4, 1 - 1e-4)
+    return torch.cat([torch.logit(root), torch.logit(sky)], 1)
+
+
+def test_losses_vanish_at_the_truth_and_only_there(samples):
+    batch = plain_batch(samples[0], (64, 64))
+    perfect = perception_loss(perfect_logits(batch), batch)
+    assert sum(map(float, perfect.values())) < 0.15
+    worse = perception_loss(perfect_logits(batch) + torch.randn(1, 2, 64, 64, generator=torch.manual_seed(0)), batch)
+    assert all(float(worse[name]) > float(perfect[name]) + 0.01 for name in perfect)
+
+
+def test_affine_loss_ignores_scale_and_shift(samples):
+    batch = plain_batch(samples[0], (64, 64))
+    disparity = 0.5 * batch.root.square() + 0.2
+    logits = torch.cat([torch.logit(disparity.sqrt()), torch.zeros_like(disparity)], 1)
+    terms = perception_loss(logits, batch)
+    assert float(terms["affine"]) < 1e-3
+    assert float(terms["absolute"]) > 0.05
+
+
+def test_figures_ignore_scale_and_shift(samples):
+    truth = plain_batch(samples[0], (64, 64))
+    disparity = truth.root[0, 0].square().numpy()
+    result = figures(0.3 * disparity + 0.1, truth.sky[0, 0].numpy(), truth)
+    assert result.sky_iou == 1.0
+    assert result.delta > 0.999
+    assert result.spearman > 0.999
+    upside_down = figures(1.0 - disparity, 1.0 - truth.sky[0, 0].numpy(), truth)
+    assert upside_down.spearman < -0.999
+    assert upside_down.sky_iou < 0.01
+
+
+def test_folded_encoder_equals_the_original():
+    original = pytest.importorskip("efficientnet_lite_pytorch").EfficientNet.from_name("efficientnet-lite0").eval()
+    weights = {name: tensor for name, tensor in original.state_dict().items() if not name.startswith("_fc")}
+    generator = torch.manual_seed(1)
+    for name, tensor in weights.items():  # running statistics that a fold could get wrong
+        if name.endswith(("running_mean", "_bn0.bias", "_bn1.bias")):
+            tensor.copy_(torch.randn(tensor.shape, generator=generator) * 0.2)
+        if name.endswith("running_var"):
+            tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
+    encoder = Encoder()
+    encoder.load_pretrained(weights)
+    image = torch.rand(1, 3, 64, 64, generator=generator)
+    x = original._swish(original._bn0(original._conv_stem((255.0 * image - 127.0) / 128.0)))
+    for block in original._blocks:
+        x = block(x)
+    torch.testing.assert_close(encoder(image)[-1], x, rtol=1e-3, atol=1e-4)
+
+
+def test_network_shapes():
+    network = PerceptionNetwork().eval()
+    with torch.inference_mode():
+        assert network(torch.rand(2, 3, 64, 96)).shape == (2, 2, 64, 96)
+
+
+def test_encoder_weights_must_exist(tmp_path):
+    with pytest.raises(TrainingError, match="--encoder"):
+        perception.encoder_weights(tmp_path / "none.safetensors")
+
+
+def test_photos_must_exist(tmp_path):
+    with pytest.raises(TrainingError, match="--data"):
+        perception.train(perception.Recipe(steps=1), tmp_path, tmp_path / "out", None)
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """A run of four steps on thumbnails, from random weights."""
+    monkeypatch.setattr(perception, "STAGES", (perception.Stage(0.0, 2, ((64, 32),)),))
+    monkeypatch.setattr(perception, "encoder_weights", lambda _: {})
+    monkeypatch.setattr(Encoder, "load_pretrained", lambda *_: None)
+    return perception.Recipe(steps=4, warmup=1, save_every=2, check_every=2)
+
+
+def test_a_stopped_run_resumes_exactly(data, tmp_path, short, monkeypatch):
+    perception.train(short, data, tmp_path / "whole", None)
+    real = perception.Trainer.train_step
+
+    def interrupted(trainer, batch):
+        if trainer.step == 3:
+            raise KeyboardInterrupt
+        return real(trainer, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(perception.Trainer, "train_step", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            perception.train(short, data, tmp_path / "parts", None)
+    perception.train(short, data, tmp_path / "parts", None)
+    whole, parts = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("whole", "parts"))
+    assert whole["step"] == parts["step"] == 4
+    for name, tensor in whole["averages"].items():
+        assert torch.equal(tensor, parts["averages"][name]), name
+    assert load_file(tmp_path / "whole" / "best.safetensors").keys() == whole["averages"].keys()
+    assert len((tmp_path / "whole" / "metrics.jsonl").read_text().splitlines()) >= 1
+
+
+def test_training_learns(samples):
+    """Twenty steps on one batch bring the loss well down: gradients reach both heads."""
+    torch.manual_seed(0)
+    network = PerceptionNetwork(widths=(16, 16, 16, 16, 16, 8))
+    optimizer = torch.optim.AdamW(network.parameters(), 2e-3)
+    batch: Batch = batch_at(samples, 0, 2, (32, 32))
+    history = []
+    for _ in range(20):
+        loss = sum(perception_loss(network(batch.photo), batch).values())
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        history.append(float(loss.detach()))
+    assert history[-1] < 0.7 * history[0]
