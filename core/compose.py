@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -137,11 +137,11 @@ def texels(keyframe: Keyframe) -> list[NDArray[np.uint8]]:
     return _textures[keyframe]
 
 
-def _remapped(picture: NDArray[np.uint8] | Floats, uv: Floats) -> Floats:
+def _remapped(picture: NDArray[Any], uv: Floats) -> Floats:
     """Sample ``picture`` (h, w[, c]) bilinearly at ``uv`` (..., 2), held at its edges; float32, in the picture's own range."""
     import cv2
 
     height, width = picture.shape[:2]
-    scale = np.array([width, height], np.float32)
-    grid = uv * scale - np.float32(0.5)
-    return np.asarray(cv2.remap(picture, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), dtype=np.float32)
+    grid = uv * np.array([width, height], np.float32) - np.float32(0.5)
+    found = cv2.remap(picture, grid[..., 0], grid[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found, dtype=np.float32)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from core.keyframe import Keyframe
 
-    Floats = NDArray[np.float32]
+    Array = NDArray[Any]  # float32 unless said: OpenCV's stubs know no dtypes
 
 WIDTH, HEIGHT = 2048, 1024
 _FOLD = 256  # columns in which loose directions are sampled
@@ -66,14 +66,14 @@ class Dome:
         fine = self.details[0].shape[1] * self.detail_camera.intrinsics.fx
         return int(np.clip(round(math.log2(fine / (width * camera.intrinsics.fx))), 0, len(self.details) - 1))
 
-    def colour(self, directions: NDArray[np.float64], level: int = 0) -> Floats:
+    def colour(self, directions: NDArray[np.float64], level: int = 0) -> NDArray[np.float32]:
         """Colour (..., 3) float32 in [0, 1], sRGB, of world ``directions`` (..., 3) of any length but zero."""
         import cv2
 
         flat = np.asarray(directions, dtype=np.float32).reshape(-1, 3)
-        rays = np.ones((-(-len(flat) // _FOLD) * _FOLD, 3), np.float32)  # cv2.remap takes no side of 32768 or more
-        rays[: len(flat)] = flat
-        rays = rays.reshape(-1, _FOLD, 3)
+        padded = np.ones((-(-len(flat) // _FOLD) * _FOLD, 3), np.float32)  # cv2.remap takes no side of 32768 or more
+        padded[: len(flat)] = flat
+        rays = padded.reshape(-1, _FOLD, 3)
         x, y, z = cv2.split(rays)
         columns = np.arctan2(x, z) * np.float32(WIDTH / math.tau) + np.float32(0.5 * WIDTH - 0.5)
         rows = np.arctan2(y, np.hypot(x, z)) * np.float32(HEIGHT / math.pi) + np.float32(0.5 * HEIGHT - 0.5)
@@ -82,15 +82,15 @@ class Dome:
         out = cv2.remap(wrapped, columns + np.float32(1.0), rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         over = _seen_by(self.detail_camera, self.details[level], rays)
         weight = over[..., 3:] * np.float32(1.0 / 255.0)
-        mixed: Floats = (out + weight * (over[..., :3] - out.astype(np.float32))) * np.float32(1.0 / 255.0)
+        mixed: NDArray[np.float32] = (out + weight * (over[..., :3] - out.astype(np.float32))) * np.float32(1.0 / 255.0)
         return mixed.reshape(-1, 3)[: len(flat)].reshape(directions.shape)
 
-    def view(self, camera: Camera, width: int, height: int) -> Floats:
+    def view(self, camera: Camera, width: int, height: int) -> NDArray[np.float32]:
         """Return the sky alone as ``camera`` sees it, (height, width, 3) float32 in [0, 1]."""
         return self.colour(camera.rays(width, height) @ camera.rotation.T, self.level(camera, width))
 
 
-def _seen_by(camera: Camera, picture: NDArray[np.uint8], rays: Floats) -> Floats:
+def _seen_by(camera: Camera, picture: Array, rays: Array) -> Array:
     """Sample ``picture`` (h, w, c) of ``camera`` along world ``rays`` (n, m, 3); 0 outside of it and behind the camera."""
     import cv2
 
@@ -125,8 +125,8 @@ def _detail(photo: Keyframe) -> tuple[NDArray[np.uint8], Intrinsics]:
     soft = _soft(image, clean, max(1, pad // 2))
     border = (pad, pad, pad, pad)
     # the mirror image of a gradient or of vignetting would draw a frame: only what is finer than the border is mirrored
-    colour = cv2.copyMakeBorder(soft, *border, cv2.BORDER_REPLICATE)
-    colour += cv2.copyMakeBorder(image - soft, *border, cv2.BORDER_REFLECT)
+    outward: Array = cv2.copyMakeBorder(soft, *border, cv2.BORDER_REPLICATE)
+    colour = outward + cv2.copyMakeBorder(image - soft, *border, cv2.BORDER_REFLECT)
     full_height, full_width = colour.shape[:2]
     across, down = _edge_fade(full_width, pad), _edge_fade(full_height, pad)
     weight = cv2.copyMakeBorder(clean, *border, cv2.BORDER_REFLECT) * np.minimum(across[None, :], down[:, None])
@@ -145,14 +145,14 @@ def _halvings(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:
     """``picture`` and its averages over 2x2, 4x4, ... pixels, down to about 64 a side."""
     import cv2
 
-    levels = [picture]
+    levels: list[Array] = [picture]
     while min(levels[-1].shape[:2]) >= 128:
         height, width = levels[-1].shape[:2]
         levels.append(cv2.resize(levels[-1], (width // 2, height // 2), interpolation=cv2.INTER_AREA))
     return tuple(levels)
 
 
-def _soft(image: NDArray[np.uint8], weight: Floats, radius: int) -> Floats:
+def _soft(image: Array, weight: Array, radius: int) -> Array:
     """Mean colour (h, w, 3) of the weighted pixels within about ``radius``, made at an eighth of the size."""
     import cv2
 
@@ -163,14 +163,14 @@ def _soft(image: NDArray[np.uint8], weight: Floats, radius: int) -> Floats:
     return cv2.resize(mean, (weight.shape[1], weight.shape[0]), interpolation=cv2.INTER_LINEAR)
 
 
-def _edge_fade(length: int, pad: int) -> Floats:
+def _edge_fade(length: int, pad: int) -> Array:
     """1 inside, a smooth step down to 0 over ``pad`` pixels at either end."""
     distance = np.minimum(np.arange(length), np.arange(length)[::-1]) + 0.5
     t = np.clip(distance / max(pad, 1), 0.0, 1.0)
     return (t * t * (3.0 - 2.0 * t)).astype(np.float32)
 
 
-def _directions(width: int, height: int) -> Floats:
+def _directions(width: int, height: int) -> Array:
     """World directions of the pixel centres of an equirectangular picture, (height, width, 3)."""
     yaw = ((np.arange(width, dtype=np.float32) + 0.5) / width - 0.5) * math.tau
     elevation = (0.5 - (np.arange(height, dtype=np.float32) + 0.5) / height) * math.pi
@@ -181,7 +181,7 @@ def _directions(width: int, height: int) -> Floats:
     return out
 
 
-def _on_sphere(detail: NDArray[np.uint8], camera: Camera) -> Floats:
+def _on_sphere(detail: NDArray[np.uint8], camera: Camera) -> Array:
     """Wrap the detail picture on the dome: (1024, 2048, 4) in [0, 1], averaged down to the dome's resolution first."""
     import cv2
 
@@ -195,7 +195,7 @@ def _on_sphere(detail: NDArray[np.uint8], camera: Camera) -> Floats:
     return out
 
 
-def _continued(known: Floats, camera: Camera) -> tuple[Floats, float]:
+def _continued(known: Array, camera: Camera) -> tuple[Array, float]:
     """Continue the sky over the whole sphere: (1024, 2048, 3), and the elevation of the skyline in radians.
 
     The sum of a profile by elevation, extrapolated, and what the photo differs from it by, spread out smoothly and fading away
@@ -225,7 +225,7 @@ def _continued(known: Floats, camera: Camera) -> tuple[Floats, float]:
     return large[:, 4 * _COARSE : -4 * _COARSE], horizon
 
 
-def _profile(premultiplied: Floats, elevation: NDArray[np.float64]) -> tuple[Floats, float]:
+def _profile(premultiplied: Array, elevation: NDArray[np.float64]) -> tuple[Array, float]:
     """Sky colour by elevation beside the photo, (height, 3), and the elevation of the skyline in radians.
 
     Upwards the gradient goes on and settles; downwards everything is the haze of the lowest sky. Pixels toward the left and right
@@ -255,19 +255,19 @@ def _profile(premultiplied: Floats, elevation: NDArray[np.float64]) -> tuple[Flo
     return (out + below * (haze - out)).astype(np.float32), float(elevation[bottom])
 
 
-def _membrane(premultiplied: Floats) -> Floats:
+def _membrane(premultiplied: Array) -> Array:
     """Stretch a smooth membrane over everything (h, w, 3 + weight) that has no weight, round the sphere; returns (h, w, 3).
 
     Coarse to fine, relaxed at every scale: from cell averages alone the far side of a sun would shine over the near side's frame.
     """
     import cv2
 
-    levels = [premultiplied]
+    levels: list[Array] = [premultiplied]
     while min(levels[-1].shape[:2]) > 2:
         height, width = levels[-1].shape[:2]
         levels.append(cv2.resize(levels[-1], (width // 2, height // 2), interpolation=cv2.INTER_AREA))
     total = levels[0].sum(axis=(0, 1))
-    out = np.broadcast_to(total[:3] / max(float(total[3]), 1e-6), (*levels[-1].shape[:2], 3)).astype(np.float32)
+    out: Array = np.broadcast_to(total[:3] / max(float(total[3]), 1e-6), (*levels[-1].shape[:2], 3)).astype(np.float32)
     prior = np.float32(0.02)
     for level in reversed(levels):
         if out.shape[:2] != level.shape[:2]:
@@ -278,14 +278,14 @@ def _membrane(premultiplied: Floats) -> Floats:
     return out
 
 
-def _wrapped(picture: Floats, columns: int) -> Floats:
+def _wrapped(picture: Array, columns: int) -> Array:
     """Repeat ``columns`` of an equirectangular picture at either end."""
     import cv2
 
     return np.asarray(cv2.copyMakeBorder(picture, 0, 0, columns, columns, cv2.BORDER_WRAP), dtype=np.float32)
 
 
-def _clouds(known: Floats) -> Floats:
+def _clouds(known: Array) -> Array:
     """Clouds like the photo's, everywhere: their spectrum with random phases (Galerne et al. 2011), (1024, 2048, 3) about 0.
 
     Statistically alike but not a copy, so nothing is mirrored or repeated; periodic in yaw by construction. What is wider than
@@ -307,7 +307,7 @@ def _clouds(known: Floats) -> Floats:
     return np.fft.irfft2(spectrum * phase[..., None], s=weight.shape, axes=(0, 1)).astype(np.float32)
 
 
-def _cloud_belt(horizon: float) -> Floats:
+def _cloud_belt(horizon: float) -> Array:
     """Weight of continued clouds, (1024, 2048, 1): in patches, none in the mist, none toward the poles."""
     import cv2
 
@@ -320,7 +320,7 @@ def _cloud_belt(horizon: float) -> Floats:
     return np.asarray(_TEXTURE * (rise * fall)[:, None, None] * np.clip(patches, 0.1, 1.0)[..., None], dtype=np.float32)
 
 
-def _soft_highlight(image: NDArray[np.uint8]) -> Floats:
+def _soft_highlight(image: NDArray[np.uint8]) -> Array:
     """Mean of the brightest few per cent of a blurred photo, half desaturated: (3,) in [0, 1]."""
     import cv2
 
@@ -330,7 +330,7 @@ def _soft_highlight(image: NDArray[np.uint8]) -> Floats:
     return np.asarray(0.5 * tone + 0.5 * tone.mean(), dtype=np.float32)
 
 
-def _dithered(picture: Floats) -> NDArray[np.uint8]:
+def _dithered(picture: Array) -> NDArray[np.uint8]:
     """Quantise with half a level of noise, so that gradients magnified on a screen show no bands."""
     noise = np.random.default_rng(1).random(picture.shape, dtype=np.float32)
     return np.clip(np.floor(picture * 255.0 + noise), 0.0, 255.0).astype(np.uint8)

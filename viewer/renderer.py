@@ -63,7 +63,7 @@ class Renderer:
         self._show(picture, target, (0.0, 1.0, 1.0, -1.0))  # a framebuffer's first row is the bottom one
 
     def draw_overlay(self, rgba: NDArray[np.uint8], target: moderngl.Framebuffer, position: tuple[int, int]) -> None:
-        """Blend a picture (h, w, 4) uint8, alpha not premultiplied, over ``target``; ``position`` is its top left corner in pixels."""
+        """Blend a picture (h, w, 4) uint8, alpha not premultiplied, over ``target``; ``position``: its top left, pixels."""
         height, width = rgba.shape[:2]
         texture = self._uploaded("overlay", rgba)
         whole = target.viewport

@@ -65,7 +65,8 @@ def _inside(uv: np.ndarray) -> np.ndarray:
 
 def _nearest(picture: np.ndarray, uv: np.ndarray) -> np.ndarray:
     height, width = picture.shape[:2]
-    return picture[np.clip((uv[..., 1] * height).astype(int), 0, height - 1), np.clip((uv[..., 0] * width).astype(int), 0, width - 1)]
+    rows, columns = (uv[..., 1] * height).astype(int), (uv[..., 0] * width).astype(int)
+    return picture[rows.clip(0, height - 1), columns.clip(0, width - 1)]
 
 
 def test_at_home_the_photo_comes_back() -> None:
@@ -147,10 +148,8 @@ def test_minified_pixels_are_averages() -> None:
 def test_each_slot_shows_its_own_keyframe() -> None:
     photo, dome = scene()
     colours = [(200, 10, 10), (10, 200, 10), (10, 10, 200)]
-    plain = [
-        Keyframe(photo.camera, np.full((16, 24, 3), c, np.uint8), np.full((16, 24), 0.5, np.float32), *np.zeros((2, 16, 24), np.float32))
-        for c in colours
-    ]
+    flat = np.full((16, 24), 0.5, np.float32)
+    plain = [Keyframe(photo.camera, np.full((16, 24, 3), c, np.uint8), flat, 0.0 * flat, 0.0 * flat) for c in colours]
     slot = (np.arange(30 * 20).reshape(20, 30) % 4 - 1).astype(np.int8)
     uv = np.full((20, 30, 2), 0.5, np.float32)
     lookup = Lookup(uv, (slot >= 0) * np.float32(0.5), (slot >= 0) * np.float32(1.0), slot)

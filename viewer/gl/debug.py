@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -45,7 +45,7 @@ def debug_picture(frame: Frame, dome: Dome, view: DebugView) -> NDArray[np.uint8
     elif view is DebugView.SKY:
         picture = _grey(compose(layer, frame.camera, dome).sky)
     elif view is DebugView.HOLES:
-        picture = _grey(0.25 * lookup.covered)
+        picture = _grey(np.float32(0.25) * lookup.covered)
     elif view is DebugView.KEYFRAME:
         picture = _SLOTS[lookup.slot % len(_SLOTS)]
     else:
@@ -54,11 +54,11 @@ def debug_picture(frame: Frame, dome: Dome, view: DebugView) -> NDArray[np.uint8
     return picture
 
 
-def _grey(values: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.uint8]:
+def _grey(values: NDArray[Any]) -> NDArray[np.uint8]:
     return np.repeat(np.rint(np.clip(values, 0.0, 1.0) * 255.0).astype(np.uint8)[..., None], 3, axis=2)
 
 
-def _turbo(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _turbo(values: NDArray[Any]) -> NDArray[np.uint8]:
     import cv2
 
     return np.ascontiguousarray(cv2.applyColorMap(_grey(values), cv2.COLORMAP_TURBO)[..., ::-1], dtype=np.uint8)

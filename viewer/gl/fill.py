@@ -5,35 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import moderngl
-
 from viewer.gl.program import Pass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import moderngl
+
 _PRIOR = 1.0  # weight of the coarser level; land at disparity 0.95 weighs as much, far land up to 200
+
+
+class _Picture:
+    """A half-float texture that can be drawn into."""
+
+    def __init__(self, context: moderngl.Context, size: tuple[int, int]) -> None:
+        self.texture = context.texture(size, 4, dtype="f2")
+        self.texture.repeat_x = self.texture.repeat_y = False
+        self.buffer = context.framebuffer([self.texture])
+
+    def release(self) -> None:
+        self.buffer.release()
+        self.texture.release()
 
 
 @dataclass(frozen=True)
 class _Level:
-    evidence: moderngl.Framebuffer
-    filled: moderngl.Framebuffer
-
-    @classmethod
-    def made(cls, context: moderngl.Context, size: tuple[int, int]) -> _Level:
-        """Two half-float pictures of one size, premultiplied colours and filled colours."""
-        buffers = []
-        for _ in range(2):
-            texture = context.texture(size, 4, dtype="f2")
-            texture.repeat_x = texture.repeat_y = False
-            buffers.append(context.framebuffer([texture]))
-        return cls(*buffers)
-
-    def release(self) -> None:
-        for buffer in (self.evidence, self.filled):
-            buffer.color_attachments[0].release()
-            buffer.release()
+    evidence: _Picture  # premultiplied colours
+    filled: _Picture
 
 
 class FillPyramid:
@@ -41,34 +39,39 @@ class FillPyramid:
 
     def __init__(self, context: moderngl.Context, lookup_size: tuple[int, int]) -> None:
         self.lookup_size = lookup_size
-        sizes = [tuple((side + 1) // 2 for side in lookup_size)]
+        sizes = [_halved(lookup_size)]
         while max(sizes[-1]) > 1:
-            sizes.append(tuple((side + 1) // 2 for side in sizes[-1]))
-        self._levels = [_Level.made(context, (width, height)) for width, height in sizes]
+            sizes.append(_halved(sizes[-1]))
+        self._levels = [_Level(_Picture(context, size), _Picture(context, size)) for size in sizes]
         self._pull = Pass(context, "pull.frag", ("finer",))
         self._push = Pass(context, "push.frag", ("own", "coarser"))
 
     @property
     def texture(self) -> moderngl.Texture:
         """The filled picture, RGBA16F, first row at the top."""
-        return self._levels[0].filled.color_attachments[0]
+        return self._levels[0].filled.texture
 
     def run(self, seed: Pass, textures: Sequence[moderngl.Texture | moderngl.TextureArray]) -> None:
         """Run ``seed`` into the bottom level with ``textures``, then fill."""
-        seed.run(self._levels[0].evidence, *textures)
+        seed.run(self._levels[0].evidence.buffer, *textures)
         for finer, level in zip(self._levels, self._levels[1:], strict=False):
-            self._pull.run(level.evidence, finer.evidence.color_attachments[0])
+            self._pull.run(level.evidence.buffer, finer.evidence.texture)
         coarser = self._levels[-1]
         self._push.set("prior", 0.0)
-        self._push.run(coarser.filled, coarser.evidence.color_attachments[0], coarser.evidence.color_attachments[0])
+        self._push.run(coarser.filled.buffer, coarser.evidence.texture, coarser.evidence.texture)
         self._push.set("prior", _PRIOR)
         for level in reversed(self._levels[:-1]):
-            self._push.run(level.filled, level.evidence.color_attachments[0], coarser.filled.color_attachments[0])
+            self._push.run(level.filled.buffer, level.evidence.texture, coarser.filled.texture)
             coarser = level
 
     def release(self) -> None:
         """Give textures, framebuffers and programs back."""
         for level in self._levels:
-            level.release()
+            level.evidence.release()
+            level.filled.release()
         self._pull.release()
         self._push.release()
+
+
+def _halved(size: tuple[int, int]) -> tuple[int, int]:
+    return (size[0] + 1) // 2, (size[1] + 1) // 2

@@ -36,8 +36,9 @@ class Pass:
         self._triangle = context.vertex_array(self._program, [])
         for unit, sampler in enumerate(samplers):
             self.set(sampler, unit)
-        if "View" in self._program:
-            self._program["View"].binding = VIEW_BINDING
+        view = self._program.get("View", None)
+        if isinstance(view, moderngl.UniformBlock):
+            view.binding = VIEW_BINDING
 
     def set(self, name: str, value: float | tuple[float, ...]) -> None:
         """Set a uniform."""

@@ -1,8 +1,8 @@
 """The scene: what OpenGL holds of one flight, and the passes that make a picture of it.
 
-Most pixels lie within one surface of opaque land and are finished by a short shader, which leaves the class of the others in the
-depth buffer; the long shaders then run only there. That is what makes software OpenGL fast enough: it executes both sides of every
-branch, but it does skip pixels that the depth test turns away.
+Most pixels lie within one surface of opaque land and are finished by a short shader, which leaves the class of the others
+in the depth buffer; the long shaders then run only there. That is what makes software OpenGL fast enough: it executes
+both sides of every branch, but it does skip pixels that the depth test turns away.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from core.frame import Frame
     from core.sky import Dome
 
+    Texture = moderngl.Texture | moderngl.TextureArray
+
 _SAMPLERS = ("newer", "older", "photo", "refined", "dome", "detail", "fill")
 _SKY_DEPTH, _MIXED_DEPTH = 0.2, 0.6  # in front of the classes in view.glsl that these passes are for: 0.4 and 0.8
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "software")
@@ -32,7 +34,8 @@ class Scene:
     def __init__(self, context: moderngl.Context, dome: Dome) -> None:
         self.dome = dome
         self._context = context
-        (context.screen or context.detect_framebuffer(0)).use()  # moderngl binds the last framebuffer again after making one, even when that has been released
+        # moderngl binds the last framebuffer again after making one, even when that has been released
+        (context.screen or context.detect_framebuffer(0)).use()
         self._keyframes = KeyframeTextures(context, dome.photo)
         self._lookups = (LookupTexture(context), LookupTexture(context))
         self._dome = context.texture((dome.equirect.shape[1], dome.equirect.shape[0]), 3, dome.equirect.tobytes())
@@ -41,7 +44,7 @@ class Scene:
         self._view = context.buffer(reserve=SIZE)
         self._fill = FillPyramid(context, (1, 1))
         self._nothing = context.texture((1, 1), 4, bytes(4))
-        self._canvas = _canvas(context, (1, 1))
+        self._canvas = _Canvas(context, (1, 1))
         software = any(name in context.info["GL_RENDERER"].lower() for name in _SOFTWARE)
         anisotropic = {"ANISOTROPIC": int(not software)}
         if not software:
@@ -57,7 +60,7 @@ class Scene:
 
     def draw(self, frame: Frame, target: moderngl.Framebuffer) -> None:
         """Draw ``frame`` over the whole of ``target``."""
-        target.use()
+        target.use()  # so that none of the framebuffers that a change of size releases is bound
         layers = [frame.newer] if frame.older is None or frame.fade >= 1.0 else [frame.newer, frame.older]
         rows = self._keyframes.rows(layers)
         for lookup, layer in zip(self._lookups, layers, strict=False):
@@ -65,23 +68,22 @@ class Scene:
         size = (target.width, target.height)
         self._view.write(packed(frame.camera, self.dome, rows, size, frame.fade))
         self._view.bind_to_uniform_block(VIEW_BINDING)
-        textures = [lookup.texture for lookup in self._lookups]
+        textures: list[Texture] = [lookup.texture for lookup in self._lookups]
         textures += [self._keyframes.photo_texture, self._keyframes.refined, self._dome, self._detail]
         whole = all(layer.lookup.covered.all() for layer in layers)
         textures.append(self._nothing if whole else self._filled(frame.newer.lookup.size, len(layers), textures))
         if self._canvas.size != size:
-            old, self._canvas = self._canvas, _canvas(self._context, size)
-            self._canvas.use()  # a framebuffer that is released while it is bound leaves an OpenGL error at the next binding
-            _release(old)
+            self._canvas.release()
+            self._canvas = _Canvas(self._context, size)
         home = at_home(self.dome.photo, frame.camera, self.dome) > 1e-3
         self._classified(len(layers), self._open_sky[home], textures)
         if target.glo:
-            self._context.copy_framebuffer(target, self._canvas)
+            self._context.copy_framebuffer(target, self._canvas.buffer)
             target.use()
         else:  # a window's own framebuffer has no attachments that moderngl could copy to
-            self._copy.run(target, self._canvas.color_attachments[0])
+            self._copy.run(target, self._canvas.texture)
 
-    def _filled(self, lookup_size: tuple[int, int], layers: int, textures: list[moderngl.Texture]) -> moderngl.Texture:
+    def _filled(self, lookup_size: tuple[int, int], layers: int, textures: list[Texture]) -> moderngl.Texture:
         """Colours for the holes, from the known pixels of all layers."""
         if self._fill.lookup_size != lookup_size:
             self._fill.release()
@@ -90,36 +92,45 @@ class Scene:
         self._fill.run(self._passes["seed.frag", layers], [*textures, self._nothing])
         return self._fill.texture
 
-    def _classified(self, layers: int, open_sky: Pass, textures: list[moderngl.Texture]) -> None:
+    def _classified(self, layers: int, open_sky: Pass, textures: list[Texture]) -> None:
         """Run the three passes over the canvas, each where its class of pixels is."""
         self._context.disable(moderngl.BLEND | moderngl.CULL_FACE)
         self._context.enable(moderngl.DEPTH_TEST)
-        self._canvas.depth_mask = True
+        self._canvas.buffer.depth_mask = True
         self._context.depth_func = "1"  # always
-        self._passes["plain.frag", layers].run(self._canvas, *textures)
-        self._canvas.depth_mask = False
+        self._passes["plain.frag", layers].run(self._canvas.buffer, *textures)
+        self._canvas.buffer.depth_mask = False
         self._context.depth_func = "<"
         open_sky.set("depth", _SKY_DEPTH)
-        open_sky.run(self._canvas, *textures)
+        open_sky.run(self._canvas.buffer, *textures)
         mixed = self._passes["mixed.frag", layers]
         mixed.set("depth", _MIXED_DEPTH)
-        mixed.run(self._canvas, *textures)
+        mixed.run(self._canvas.buffer, *textures)
         self._context.disable(moderngl.DEPTH_TEST)
 
     def release(self) -> None:
         """Give every OpenGL object back."""
-        _release(self._canvas)
-        for item in (*self._passes.values(), *self._open_sky, self._copy, *self._lookups, self._keyframes, self._fill):
+        for render_pass in (*self._passes.values(), *self._open_sky, self._copy):
+            render_pass.release()
+        for lookup in self._lookups:
+            lookup.release()
+        for texture in (self._dome, self._detail, self._nothing):
+            texture.release()
+        self._keyframes.release()
+        self._fill.release()
+        self._canvas.release()
+        self._view.release()
+
+
+class _Canvas:
+    """A picture with a depth buffer: a window's own need not have one."""
+
+    def __init__(self, context: moderngl.Context, size: tuple[int, int]) -> None:
+        self.size = size
+        self.texture = context.texture(size, 4)
+        self._depth = context.depth_renderbuffer(size)
+        self.buffer = context.framebuffer([self.texture], self._depth)
+
+    def release(self) -> None:
+        for item in (self.buffer, self.texture, self._depth):
             item.release()
-        for item in (self._dome, self._detail, self._view, self._nothing):
-            item.release()
-
-
-def _canvas(context: moderngl.Context, size: tuple[int, int]) -> moderngl.Framebuffer:
-    return context.framebuffer([context.texture(size, 4)], context.depth_renderbuffer(size))
-
-
-def _release(canvas: moderngl.Framebuffer) -> None:
-    canvas.color_attachments[0].release()
-    canvas.depth_attachment.release()
-    canvas.release()

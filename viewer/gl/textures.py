@@ -36,7 +36,7 @@ class KeyframeTextures:
         self._layer_of: dict[int, int] = {}  # serial: layer, least recently used first
 
     def rows(self, layers: Sequence[Layer]) -> dict[Keyframe, int]:
-        """Number of every keyframe of ``layers`` in the shaders: 0 for the photo, 1 + its layer in ``refined`` for others."""
+        """Give every keyframe of ``layers`` its number in the shaders: 0 the photo, 1 + the layer in ``refined`` others."""
         seen = {keyframe.serial: keyframe for layer in layers for keyframe in layer.keyframes if keyframe is not self.photo}
         wanted = list(seen.values())[:_LAYERS]
         for keyframe in wanted:  # first all of them are marked as in use, so that none evicts another

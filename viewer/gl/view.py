@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -53,7 +53,7 @@ def _matrix(lens: Intrinsics) -> NDArray[np.float64]:
     return np.array([[lens.fx, 0.0, lens.cx], [0.0, lens.fy, lens.cy], [0.0, 0.0, 1.0]])
 
 
-def _columns(matrix: NDArray[np.float64], last: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+def _columns(matrix: NDArray[Any], last: NDArray[Any] | None = None) -> NDArray[np.float64]:
     """Columns of a 3x3 matrix, and perhaps a fourth, as the rows of a 4x4: OpenGL's order."""
     out = np.zeros((4, 4))
     out[:3, :3] = matrix.T
