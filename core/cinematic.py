@@ -59,7 +59,7 @@ def _rise(u: float, reach: float) -> NDArray[np.float64]:
 
 def _sweep(u: float, reach: float) -> NDArray[np.float64]:
     """Along a circle that leaves straight ahead and bends to the right."""
-    angle, radius = 0.6 * smootherstep(u), 1.1 * reach
+    angle, radius = 0.4 * smootherstep(u), 1.6 * reach  # turning further would leave little of the photo in view
     return _pose(radius * (1.0 - math.cos(angle)), 0.05 * reach * smootherstep(u), radius * math.sin(angle), yaw=angle)
 
 
