@@ -174,8 +174,14 @@ class App:
             self._frames, self._since = 0, now
             if self.flight is not None:
                 status = self.flight.status()
-                trace("meters", fps=self.meters.fps, refine_rate=status.refine_rate, pilot=status.pilot, rung=self.quality.rung,
-                      position=self.flight.camera.position.tolist())
+                trace(
+                    "meters",
+                    fps=self.meters.fps,
+                    refine_rate=status.refine_rate,
+                    pilot=status.pilot,
+                    rung=self.quality.rung,
+                    position=self.flight.camera.position.tolist(),
+                )
 
     def _close(self) -> None:
         if self.capture is not None:
