@@ -31,6 +31,7 @@ _WALL = 1.1  # disparity, and ...
 _FEET = 0.25  # ... steepness down, as a tangent, of rays that see a wall rather than the ground underneath
 _SHARP, _WORN = 0.06, 0.3  # detail debt below which a pixel is left alone, and from which it is renewed in full
 _REACH = 6.0, 36.0  # pixels from the known within which neighbours, beyond which the prior decides
+_REMEMBER = 0.7  # of the neighbours' log disparity relative to the prior; at 1 a full turn would end ever farther away
 _NEIGHBOURHOOD = 25  # pixels across in which they do; wider holes are remote at their middle
 _BACKGROUND = 2.0  # power with which farther neighbours outweigh nearer ones when a hole is filled
 
@@ -109,7 +110,9 @@ def _trusted(view: WarpedView, prior: PriorView) -> WarpedView:
     wall = (view.disparity > _WALL) & (rays < _FEET)
     leak = (view.sky > _VEIL) & (prior.sky < 0.02)
     keep = view.mask & ~leak & ~wall
-    veil = keep & (view.sky > _SKY) & (view.debt > _SHARP)  # the same rim before real sky: it dissolves into the dome
+    around = np.asarray(cv2.medianBlur(view.sky, 5), np.float32)
+    # the same rim before real sky, and crumbs of land in it, dissolve into the dome
+    veil = keep & (view.debt > _SHARP) & ((view.sky > _SKY) | (around > 0.9))
     image = np.where(veil[..., None], view.backdrop, view.image * keep[..., None])
     sky = np.where(veil, np.float32(1.0), view.sky * keep)
     solid = keep & ~veil
@@ -130,7 +133,7 @@ def _filled_disparity(view: WarpedView, prior: PriorView, distant: NDArray[np.fl
     ratio = np.log(np.maximum(view.disparity, 0.01) / prior.disparity)
     spread = push_pull(np.dstack([view.disparity - ground, ratio]), weight)
     nearby = np.clip(ground + spread[..., 0], 0.01, 1.0)
-    beyond = prior.disparity * np.exp(np.minimum(spread[..., 1], 0.0))
+    beyond = prior.disparity * np.exp(_REMEMBER * np.minimum(spread[..., 1], 0.0))
     filled = nearby + distant * (beyond - nearby)
     disparity = np.clip(np.where(land, view.disparity, filled), 0.01, 1.0).astype(np.float32)
     smooth = np.asarray(cv2.medianBlur(disparity, 3), np.float32)  # stray pixels would grow into spikes
