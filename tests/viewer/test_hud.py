@@ -1,0 +1,58 @@
+"""Instruments, messages and the help overlay as pictures."""
+
+import math
+
+import numpy as np
+
+from core.flight import FlightStatus
+from viewer.controls import help_lines
+from viewer.hud import RED, Hud, Meters, text_picture
+
+STATUS = FlightStatus("autopilot", 1.25, 0.4, math.radians(90.0), 4.5, "classical")
+
+
+def test_a_picture_is_drawn_once_for_the_same_text() -> None:
+    hud = Hud()
+    first = hud.status_picture(STATUS, Meters(fps=30.0))
+    assert hud.status_picture(STATUS, Meters(fps=30.0)) is first
+    assert hud.status_picture(STATUS, Meters(fps=31.0)) is not first
+
+
+def test_recording_shows_in_red_and_dropped_frames_are_told() -> None:
+    hud = Hud()
+    plain = hud.status_picture(STATUS, Meters()).astype(int)
+    recording = hud.status_picture(STATUS, Meters(recording=65.0, dropped=3)).astype(int)
+    assert recording.shape[1] > plain.shape[1]
+    assert not (np.abs(plain[..., :3] - RED[:3]).sum(-1) < 30).any()
+    assert (np.abs(recording[..., :3] - RED[:3]).sum(-1) < 30).any()
+
+
+def test_unknown_height_is_no_error() -> None:
+    assert Hud().status_picture(FlightStatus("manual", 0.0, math.nan, 0.0, 0.0, "x"), Meters()).size
+
+
+def test_text_scales_with_the_display() -> None:
+    one, two = text_picture(["photoflight"]), text_picture(["photoflight"], scale=2.0)
+    assert abs(two.shape[1] / one.shape[1] - 2.0) < 0.2
+    assert one.shape[2] == 4
+    assert one.dtype == np.uint8
+
+
+def test_messages_end_and_errors_are_said_once() -> None:
+    hud = Hud()
+    assert hud.message_picture() is None
+    hud.say("hello", seconds=100.0)
+    assert hud.message == "hello"
+    hud.report("broken")
+    assert hud.message == "broken"
+    hud.say("later", seconds=100.0)
+    hud.report("broken")
+    assert hud.message == "later"
+    hud.say("gone", seconds=-1.0)
+    assert hud.message_picture() is None
+
+
+def test_help_has_a_line_for_every_row() -> None:
+    lines = help_lines()
+    tall = Hud().help_picture(lines).shape[0]
+    assert tall > Hud().help_picture(lines[:-1]).shape[0]
