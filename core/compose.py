@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 HOME = 0.1  # scene units within which the photo's own sky gives way to the dome
+_FOLD = 256  # pixel lists are sampled as pictures of this width
 _textures: WeakKeyDictionary[Keyframe, list[NDArray[np.uint8]]] = WeakKeyDictionary()
 
 
@@ -49,37 +50,42 @@ def compose(layer: Layer, camera: Camera, dome: Dome) -> WarpedView:
     lookup = layer.lookup
     width, height = lookup.size
     backdrop = dome.view(camera, width, height)
-    level = dome.level(camera, width)
-    image = np.zeros((height, width, 3), np.float32)
-    sky, stretch, debt = (np.zeros((height, width), np.float32) for _ in range(3))
-    on_sky = lookup.disparity == 0.0
-    for slot, keyframe in enumerate(layer.keyframes):
-        mine = lookup.slot == slot
-        if not mine.any():
-            continue
-        magnified = lookup.stretch * np.float32(keyframe.disparity.shape[1] / keyframe.image.shape[1])
-        texels = _sampled(keyframe, lookup, mine, magnified)
-        np.copyto(image, texels[..., :3], where=mine[..., None])
-        np.copyto(sky, texels[..., 3], where=mine)
-        np.copyto(stretch, magnified, where=mine)
-        np.copyto(debt, _remapped(keyframe.debt, lookup.uv), where=mine)
-        home = np.float32(at_home(keyframe, camera, dome))
-        soft = mine & ~on_sky & (sky > 1.0 / 512.0)
-        if soft.any():
-            _exchange_sky(image, sky, backdrop, soft, lookup.uv, _Source(keyframe, dome, level, home))
-        np.copyto(image, backdrop + home * (image - backdrop), where=(mine & on_sky)[..., None])
-    mask = lookup.covered
-    land = mask & ~on_sky
-    return WarpedView(
-        camera=camera,
-        image=np.clip(image, 0.0, 1.0),
-        disparity=np.where(mask, lookup.disparity, np.float32(0.0)),
-        sky=np.where(on_sky & mask, np.float32(1.0), sky),
-        stretch=stretch,
-        debt=np.where(land, debt + np.log2(np.maximum(stretch, np.float32(1.0))), np.float32(0.0)),
-        mask=mask,
+    view = WarpedView(
+        camera,
+        image=np.zeros((height, width, 3), np.float32),
+        disparity=lookup.disparity.copy(),
+        sky=np.zeros((height, width), np.float32),
+        stretch=np.zeros((height, width), np.float32),
+        debt=np.zeros((height, width), np.float32),
+        mask=lookup.covered,
         backdrop=backdrop,
     )
+    level = dome.level(camera, width)
+    for slot, keyframe in enumerate(layer.keyframes):
+        pixels = np.flatnonzero(lookup.slot == slot)
+        if len(pixels):
+            _paint(view, lookup, pixels, _Source(keyframe, dome, level, np.float32(at_home(keyframe, camera, dome))))
+    return view
+
+
+def _paint(view: WarpedView, lookup: Lookup, pixels: NDArray[np.intp], source: _Source) -> None:
+    """Put what ``source`` shows of ``pixels`` (flat indices) into the arrays of ``view``."""
+    keyframe = source.keyframe
+    uv = lookup.uv.reshape(-1, 2)[pixels]
+    stretch = lookup.stretch.ravel()[pixels] * np.float32(keyframe.disparity.shape[1] / keyframe.image.shape[1])
+    texel = _sampled(keyframe, uv, stretch)
+    image, alpha, backdrop = texel[:, :3], texel[:, 3], view.backdrop.reshape(-1, 3)[pixels]
+    on_sky = lookup.disparity.ravel()[pixels] == 0.0
+    debt = _remapped(keyframe.debt, uv) + np.log2(np.maximum(stretch, np.float32(1.0)))
+    soft = np.flatnonzero(~on_sky & (alpha > 1.0 / 512.0))
+    if len(soft):
+        image[soft] = _with_sky_exchanged(image[soft], alpha[soft, None], source.sky_at(uv[soft]), backdrop[soft], source.home)
+    sky = np.flatnonzero(on_sky)
+    image[sky] = backdrop[sky] + source.home * (image[sky] - backdrop[sky])
+    view.image.reshape(-1, 3)[pixels] = np.clip(image, 0.0, 1.0)
+    view.sky.ravel()[pixels] = np.where(on_sky, np.float32(1.0), alpha)
+    view.stretch.ravel()[pixels] = stretch
+    view.debt.ravel()[pixels] = np.where(on_sky, np.float32(0.0), debt)
 
 
 @dataclass(frozen=True)
@@ -100,25 +106,26 @@ class _Source:
         return self.dome.colour(rays @ self.keyframe.camera.rotation.T, self.level)[:, 0]
 
 
-def _exchange_sky(image: Floats, sky: Floats, backdrop: Floats, soft: NDArray[np.bool_], uv: Floats, source: _Source) -> None:
-    """Exchange the sky in the pixels ``soft`` of ``image``, in place."""
-    alpha = sky[soft][:, None]
-    rest = image[soft] - alpha * source.sky_at(uv[soft])
+def _with_sky_exchanged(image: Floats, alpha: Floats, old: Floats, new: Floats, home: np.float32) -> Floats:
+    """``image`` (n, 3) with the share ``alpha`` (n, 1) of the sky ``old`` replaced by ``new``."""
+    rest = image - alpha * old
     limited = np.clip(rest, 0.0, 1.0 - alpha)
-    image[soft] = limited + source.home * (rest - limited) + alpha * backdrop[soft]
+    exchanged: Floats = limited + home * (rest - limited) + alpha * new
+    return exchanged
 
 
-def _sampled(keyframe: Keyframe, lookup: Lookup, mine: NDArray[np.bool_], magnified: Floats) -> Floats:
-    """Image and sky (h, w, 4) in [0, 1] at ``lookup.uv``, trilinear: minified pixels are averages, not picks."""
+def _sampled(keyframe: Keyframe, uv: Floats, stretch: Floats) -> Floats:
+    """Image and sky (n, 4) in [0, 1] at ``uv`` (n, 2), trilinear: minified pixels are averages, not picks."""
     levels = texels(keyframe)
-    lod = np.clip(-np.log2(np.maximum(magnified, np.float32(1e-6))), 0.0, len(levels) - 1.0)
-    lowest, highest = int(lod[mine].min()), math.ceil(float(lod[mine].max()))
+    lod = np.clip(-np.log2(np.maximum(stretch, np.float32(1e-6))), 0.0, len(levels) - 1.0)
+    lowest, highest = int(lod.min()), math.ceil(float(lod.max()))
     if lowest == highest:
-        return _remapped(levels[lowest], lookup.uv) * np.float32(1.0 / 255.0)
-    out = np.zeros((*lod.shape, 4), np.float32)
+        return _remapped(levels[lowest], uv) * np.float32(1.0 / 255.0)
+    out = np.zeros((len(uv), 4), np.float32)
     for level in range(lowest, highest + 1):
         weight = np.maximum(1.0 - np.abs(lod - level), 0.0) * np.float32(1.0 / 255.0)
-        out += weight[..., None] * _remapped(levels[level], lookup.uv)
+        near = np.flatnonzero(weight)
+        out[near] += weight[near, None] * _remapped(levels[level], uv[near])
     return out
 
 
@@ -138,10 +145,12 @@ def texels(keyframe: Keyframe) -> list[NDArray[np.uint8]]:
 
 
 def _remapped(picture: NDArray[Any], uv: Floats) -> Floats:
-    """Sample ``picture`` (h, w[, c]) bilinearly at ``uv`` (..., 2), held at its edges; float32, in the picture's own range."""
+    """Sample ``picture`` (h, w[, c]) bilinearly at ``uv`` (n, 2), held at its edges; float32, in the picture's own range."""
     import cv2
 
     height, width = picture.shape[:2]
-    grid = uv * np.array([width, height], np.float32) - np.float32(0.5)
-    found = cv2.remap(picture, grid[..., 0], grid[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(found, dtype=np.float32)
+    grid = np.zeros((-(-len(uv) // _FOLD) * _FOLD, 2), np.float32)  # OpenCV takes no side of 32768 or more
+    grid[: len(uv)] = uv * np.array([width, height], np.float32) - np.float32(0.5)
+    maps = grid.reshape(-1, _FOLD, 2)
+    found = cv2.remap(picture, maps[..., 0], maps[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found.reshape(-1, *picture.shape[2:])[: len(uv)], dtype=np.float32)

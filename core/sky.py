@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,13 +78,16 @@ class Dome:
         x, y, z = cv2.split(rays)
         columns = np.arctan2(x, z) * np.float32(WIDTH / math.tau) + np.float32(0.5 * WIDTH - 0.5)
         rows = np.arctan2(y, np.hypot(x, z)) * np.float32(HEIGHT / math.pi) + np.float32(0.5 * HEIGHT - 0.5)
-        # one column more on either side, so that interpolation crosses the seam at yaw pi; BORDER_REPLICATE at the poles
-        wrapped = cv2.copyMakeBorder(self.equirect, 0, 0, 1, 1, cv2.BORDER_WRAP)
-        out = cv2.remap(wrapped, columns + np.float32(1.0), rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        out = cv2.remap(self._wrapped, columns + np.float32(1.0), rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         over = _seen_by(self.detail_camera, self.details[level], rays)
         weight = over[..., 3:] * np.float32(1.0 / 255.0)
         mixed: NDArray[np.float32] = (out + weight * (over[..., :3] - out.astype(np.float32))) * np.float32(1.0 / 255.0)
         return mixed.reshape(-1, 3)[: len(flat)].reshape(directions.shape)
+
+    @cached_property
+    def _wrapped(self) -> NDArray[np.uint8]:
+        """One column more on either side, so that interpolation crosses the seam at yaw pi."""
+        return _wrapped(self.equirect, 1)
 
     def view(self, camera: Camera, width: int, height: int) -> NDArray[np.float32]:
         """Return the sky alone as ``camera`` sees it, (height, width, 3) float32 in [0, 1]."""
@@ -282,18 +286,19 @@ def _wrapped(picture: Array, columns: int) -> Array:
     """Repeat ``columns`` of an equirectangular picture at either end."""
     import cv2
 
-    return np.asarray(cv2.copyMakeBorder(picture, 0, 0, columns, columns, cv2.BORDER_WRAP), dtype=np.float32)
+    return np.asarray(cv2.copyMakeBorder(picture, 0, 0, columns, columns, cv2.BORDER_WRAP))
 
 
 def _clouds(known: Array) -> Array:
     """Clouds like the photo's, everywhere: their spectrum with random phases (Galerne et al. 2011), (1024, 2048, 3) about 0.
 
     Statistically alike but not a copy, so nothing is mirrored or repeated; periodic in yaw by construction. What is wider than
-    about 5 degrees is left to the smooth part.
+    about 5 degrees is left to the smooth part, what is finer than half the dome's resolution is not missed.
     """
     import cv2
 
-    sigma = math.radians(2.5) * WIDTH / math.tau
+    known = cv2.resize(known, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA)
+    sigma = math.radians(2.5) * (WIDTH // 2) / math.tau
     weight = known[..., 3]
     mass = cv2.GaussianBlur(weight, (0, 0), sigma)
     local = cv2.GaussianBlur(known[..., :3] * weight[..., None], (0, 0), sigma) / np.maximum(mass, 1e-3)[..., None]
@@ -304,7 +309,8 @@ def _clouds(known: Array) -> Array:
     limit = 3.0 * math.sqrt(float((residual**2).sum()) / (3.0 * energy))  # the sun is no cloud
     spectrum = np.fft.rfft2(np.clip(residual, -limit, limit) / math.sqrt(energy), axes=(0, 1))
     phase = np.fft.rfft2(np.random.default_rng(0).standard_normal(weight.shape, dtype=np.float32))
-    return np.fft.irfft2(spectrum * phase[..., None], s=weight.shape, axes=(0, 1)).astype(np.float32)
+    clouds = np.fft.irfft2(spectrum * phase[..., None], s=weight.shape, axes=(0, 1)).astype(np.float32)
+    return cv2.resize(_wrapped(clouds, 1), None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)[:, 2:-2]
 
 
 def _cloud_belt(horizon: float) -> Array:
