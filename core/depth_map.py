@@ -54,6 +54,7 @@ def with_depth_map(scene: Scene, disparity: NDArray[np.float32], image: NDArray[
         DepthMapError: the map's shape is more than 5 % off the photo's aspect ratio.
 
     """
+    from core.edges import nearest_filled
     from core.perception import assembled
 
     (h, w), (height, width) = disparity.shape, image.shape[:2]
@@ -61,7 +62,7 @@ def with_depth_map(scene: Scene, disparity: NDArray[np.float32], image: NDArray[
     tolerance = _ASPECT_TOLERANCE + 0.5 / min(h, w) + 0.5 / min(height, width)
     if abs(np.log((w / h) / (width / height))) > tolerance:
         raise DepthMapError(f"depth map of {w} x {h} does not fit the photo of {width} x {height}: crop it to the photo's shape")
-    return assembled(image, _filled(disparity), scene.sky, metric=True)
+    return assembled(image, nearest_filled(disparity, np.isfinite(disparity)), scene.sky, metric=True)
 
 
 def _as_disparity(values: NDArray[np.float32], near: str, name: str) -> NDArray[np.float32]:
@@ -121,16 +122,3 @@ def _one_channel(pixels: NDArray[np.float32], name: str) -> NDArray[np.float32]:
     if pixels.ndim != 2 or min(pixels.shape) < 2:
         raise DepthMapError(f"depth map {name} has shape {pixels.shape}: it must be (height, width), at least 2 x 2")
     return pixels
-
-
-def _filled(disparity: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give unknown pixels the value of the nearest known one."""
-    import cv2
-
-    known = np.isfinite(disparity)
-    if known.all():
-        return disparity
-    _, labels = cv2.distanceTransformWithLabels((~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    values = np.zeros(int(labels.max()) + 1, np.float32)
-    values[labels[known]] = disparity[known]
-    return np.asarray(values[labels], np.float32)

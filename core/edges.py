@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LEAST_STEP = 0.03  # of disparity: smaller steps move less than a pixel apart in a stride of flight
-_SNAP_PASSES = 3
+_RAMP_RADII = (10, 5, 3)  # pixels, of ramps in the disparity map
 _DOUBT, _SURE = 0.1, 0.95  # of a patch of sky: where it begins, and what it must reach somewhere to be believed
 
 
@@ -92,11 +92,21 @@ def without_islands(sky: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     count, labels = cv2.connectedComponents((sky > _DOUBT).astype(np.uint8), connectivity=8)
     surest = np.zeros(count, np.float32)
-    np.maximum.at(surest, labels.ravel(), sky.ravel())
+    np.maximum.at(surest, np.asarray(labels, np.intp), sky)
     keep = surest > _SURE
     keep[labels[0]] = True
     keep[0] = True  # the land itself, where sky is below the threshold
     return np.where(keep[labels], sky, np.minimum(sky, 0.1)).astype(np.float32)
+
+
+def nearest_filled(values: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Give every unknown pixel of (h, w) ``values`` that of the nearest known one; without any known pixel, return ``values``."""
+    if known.all() or not known.any():
+        return values
+    _, labels = cv2.distanceTransformWithLabels((~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    table = np.zeros(int(labels.max()) + 1, np.float32)
+    table[labels[known]] = values[known]
+    return np.asarray(table[labels], np.float32)
 
 
 def land_extended(disparity: NDArray[np.float32], sky: NDArray[np.float32], rim: int = 2) -> NDArray[np.float32]:
@@ -108,32 +118,31 @@ def land_extended(disparity: NDArray[np.float32], sky: NDArray[np.float32], rim:
     land = cv2.erode((sky < 0.5).astype(np.uint8), np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
     if land.all() or not land.any():
         return disparity
-    distance, labels = cv2.distanceTransformWithLabels(1 - land, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    inside = land.astype(bool)
-    values = np.zeros(int(labels.max()) + 1, np.float32)
-    values[labels[inside]] = disparity[inside]
-    nearest = values[labels]
+    nearest = nearest_filled(disparity, land.astype(bool))
+    distance = cv2.distanceTransform(1 - land, cv2.DIST_L2, 5)
     # far from land the nearest value jumps from ridge to ridge: smooth there
     weight = np.clip((distance - 8.0) / 16.0, 0.0, 1.0)
     smooth = cv2.GaussianBlur(nearest, (0, 0), 0.04 * max(nearest.shape))
     return np.asarray(nearest + weight * (smooth - nearest), np.float32)
 
 
-def snapped(disparity: NDArray[np.float32], image: NDArray[np.float32], radius: int = 4) -> NDArray[np.float32]:
+def snapped(disparity: NDArray[np.float32], image: NDArray[np.float32]) -> NDArray[np.float32]:
     """Turn the ramps between near and far into steps that lie on the image's edges; slopes stay slopes.
 
-    A guided filter aligns each ramp with the image; then every pixel moves towards the nearer of the least and the greatest
-    disparity around it. Only where the range within ``radius`` is most of the range within three times as much: a slope,
-    whose range grows with the window, is left alone.
+    From wide ramps to narrow ones: a guided filter aligns the ramp with the image, then every pixel moves towards the nearer
+    of the least and the greatest disparity around it. Only where the range within a radius is most of the range within three
+    times as much: a slope, whose range grows with the window, is left alone.
     """
-    out = GuidedFilter(image, radius, 1e-3)(disparity)
-    for _ in range(_SNAP_PASSES):
+    out = disparity
+    for radius in _RAMP_RADII:
+        guided = GuidedFilter(image, radius, 3e-4)(out)
         least, greatest = _range(out, radius)
         spread = greatest - least
         wide_least, wide_greatest = _range(out, 3 * radius)
         concentration = spread / np.maximum(wide_greatest - wide_least, 1e-6)
         weight = np.clip(4.0 * concentration - 1.8, 0.0, 1.0) * np.clip(spread / _LEAST_STEP - 1.0, 0.0, 1.0)
-        place = np.clip(((out - least) / np.maximum(spread, 1e-6) - 0.5) * 3.0 + 0.5, 0.0, 1.0)
+        weight = cv2.blur(weight, (5, 5))
+        place = np.clip(((guided - least) / np.maximum(spread, 1e-6) - 0.5) * 2.5 + 0.5, 0.0, 1.0)
         out = (out + weight * (least + place * spread - out)).astype(np.float32)
     return out
 

@@ -26,7 +26,6 @@ LEAST_DISPARITY, GREATEST_DISPARITY = 0.01, 1.0
 GEOMETRY_SIDE = 512  # longer side of disparity, pixels
 SKY_SIDE = 1024  # greatest longer side of sky, pixels
 _LEAST_SIDE = 8  # of either map: a panorama keeps some height
-_FARTHEST = 0.03  # disparity of the farthest land under an open sky: 27 times as far as near land
 _MOST_STRETCH = 2.5
 _NETWORK_AREA = 448 * 288  # pixels the network sees, as in its last stage of training
 _STRIDE = 32
@@ -62,7 +61,7 @@ def perceive(image: NDArray[np.uint8], backend: str = "shipped") -> Scene:
 
     root, raw_sky = _network_maps(image)
     sky = without_islands(raw_sky)
-    disparity = _with_far_land_far(np.square(root), sky)
+    disparity = np.square(root)
     if backend == "depth-anything":
         from core.depth_anything import estimate
 
@@ -101,8 +100,8 @@ def normalised(disparity: NDArray[np.float32], sky: NDArray[np.float32], *, metr
         sky = resized(sky, (disparity.shape[1], disparity.shape[0]))
     land = disparity[sky < 0.5]
     if not metric and land.size:
-        far = FAR_SHIFT * float(np.percentile(land, FAR_PERCENTILE))
-        disparity, land = disparity - far, land - far
+        zero = _distance_of_zero(land, 1.0 - land.size / disparity.size)
+        disparity, land = disparity - zero, land - zero
     near = float(np.percentile(land if land.size else disparity, NEAR_PERCENTILE))
     if not np.isfinite(near) or near <= 1e-9:  # no depth at all: a wall at middle distance
         return np.full(disparity.shape, 0.5 * NEAR_LAND, np.float32)
@@ -110,21 +109,15 @@ def normalised(disparity: NDArray[np.float32], sky: NDArray[np.float32], *, metr
     return np.asarray(scaled, np.float32)
 
 
-def _with_far_land_far(disparity: NDArray[np.float32], sky: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Take out a constant, so that land that meets the sky is far away.
+def _distance_of_zero(land: NDArray[np.float32], sky_share: float) -> float:
+    """Return the constant by which guessed disparity of ``land`` (n,) lies too high.
 
-    The network's teacher never saw infinity: it puts ridges kilometres away at a third of the nearest disparity, a few
-    strides of flight. Disparity is known up to scale and shift, and a shift keeps planes plane, so the farthest land (1st
-    percentile, as in InfiniteNature-Zero's input preparation) moves to ``_FARTHEST``. Not where no sky is seen, as the
-    farthest land may then be a wall of trees, and never stretching the range, and its errors, by more than ``_MOST_STRETCH``.
+    In full only where ``sky_share`` shows an open sky: without one the farthest land may be a wall of trees. Never so much
+    that the range of the land, and its errors, are stretched more than ``_MOST_STRETCH`` times.
     """
-    open_sky = float(np.clip((float((sky > 0.5).mean()) - 0.01) / 0.04, 0.0, 1.0))
-    land = disparity[sky < 0.2]
-    if land.size < 64 or open_sky == 0.0:
-        return disparity
-    far, near = (float(value) for value in np.percentile(land, (1.0, NEAR_PERCENTILE)))
-    shift = min((NEAR_LAND * far - _FARTHEST * near) / (NEAR_LAND - _FARTHEST), near * (1.0 - 1.0 / _MOST_STRETCH))
-    return (disparity - open_sky * max(0.0, shift)).astype(np.float32)
+    far, near = (float(value) for value in np.percentile(land, (FAR_PERCENTILE, NEAR_PERCENTILE)))
+    trust = 0.5 + 0.5 * float(np.clip((sky_share - 0.01) / 0.04, 0.0, 1.0))
+    return max(0.0, min(trust * FAR_SHIFT * far, near * (1.0 - 1.0 / _MOST_STRETCH)))
 
 
 def plain_scene(width: int, height: int, image: NDArray[np.uint8] | None = None) -> Scene:

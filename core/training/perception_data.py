@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.edges import nearest_filled
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -18,19 +20,22 @@ if TYPE_CHECKING:
     from core.training.shards import Sample
 
 _LAND_BYTES = 13  # labels below (13 / 255)^2 = 0.0026 are compression noise of the sky's zero, not land (>= 0.01)
+_RIM, _BEYOND = 10, 0.5  # pixels of sky beside land in which disparity is to continue, and what they count
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
     """One batch, float32: ``photo`` (N, 3, H, W) in [0, 1]; the others (N, 1, H, W).
 
-    ``root`` is the square root of disparity in [0, 1]; ``land`` in {0, 1} says where it is known; ``sky`` in [0, 1];
-    ``trust`` (N, 1, 1, 1) in [0, 1] weights the sky label.
+    ``root`` is the square root of disparity in [0, 1], continued across the skyline from the nearest land; ``land`` in {0, 1}
+    says where it is known and ``weight`` in [0, 1] what it counts; ``sky`` in [0, 1]; ``trust`` (N, 1, 1, 1) in [0, 1] is
+    the weight of the sky label.
     """
 
     photo: Tensor
     root: Tensor
     land: Tensor
+    weight: Tensor
     sky: Tensor
     trust: Tensor
 
@@ -61,7 +66,7 @@ def _trust(sample: Sample) -> float:
     return trust * (0.2 if fraction > 0.9 else 1.0)
 
 
-_Item = tuple["NDArray[np.float32]", "NDArray[np.float32]", "NDArray[np.float32]", "NDArray[np.float32]", float]
+_Item = tuple[tuple["NDArray[np.float32]", ...], float]  # photo, root, land, weight, sky; trust
 
 
 def _augmented(sample: Sample, size: tuple[int, int], rng: np.random.Generator) -> _Item:
@@ -72,9 +77,10 @@ def _augmented(sample: Sample, size: tuple[int, int], rng: np.random.Generator) 
     cw, ch = max(8, min(w, round(width))), max(8, min(h, round(width / aspect)))
     x, y = int(rng.integers(0, w - cw + 1)), int(rng.integers(0, h - ch + 1))
     window = np.s_[y : y + ch, x : x + cw]
-    item = _resized(sample.photo[window], sample.root[window], sample.sky[window], size, _trust(sample))
-    arrays = [array[:, ::-1] for array in item[:4]] if rng.random() < 0.5 else list(item[:4])
-    return _recoloured(arrays[0], rng), arrays[1], arrays[2], arrays[3], item[4]
+    arrays, trust = _resized(sample.photo[window], sample.root[window], sample.sky[window], size, _trust(sample))
+    if rng.random() < 0.5:
+        arrays = tuple(array[:, ::-1] for array in arrays)
+    return (_recoloured(arrays[0], rng), *arrays[1:]), trust
 
 
 def _resized(
@@ -86,13 +92,15 @@ def _resized(
     known_small = cv2.resize(known, size, interpolation=how)
     # averaged over known land only, so that the sky's zero never bleeds into a ridge
     root_small = cv2.resize(root.astype(np.float32) * known, size, interpolation=how) / np.maximum(known_small, 1e-3) / 255.0
-    return (
+    land = known_small > 0.5
+    arrays = (
         cv2.resize(photo, size, interpolation=how).astype(np.float32) / 255.0,
-        root_small.astype(np.float32),
-        (known_small > 0.5).astype(np.float32),
+        nearest_filled(root_small.astype(np.float32), land),
+        land.astype(np.float32),
+        np.maximum(land, _BEYOND * cv2.dilate(land.astype(np.float32), np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8))),
         cv2.resize(sky, size, interpolation=how).astype(np.float32) / 255.0,
-        trust,
     )
+    return tuple(np.asarray(array, np.float32) for array in arrays), trust
 
 
 def _recoloured(photo: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -110,7 +118,6 @@ def _recoloured(photo: NDArray[np.float32], rng: np.random.Generator) -> NDArray
 
 
 def _stacked(items: Sequence[_Item]) -> Batch:
-    photo = torch.from_numpy(np.stack([item[0] for item in items])).permute(0, 3, 1, 2)
-    maps = [torch.from_numpy(np.stack([item[k] for item in items]))[:, None] for k in (1, 2, 3)]
-    trust = torch.tensor([item[4] for item in items]).reshape(-1, 1, 1, 1)
-    return Batch(photo, maps[0], maps[1], maps[2], trust)
+    photo = torch.from_numpy(np.stack([arrays[0] for arrays, _ in items])).permute(0, 3, 1, 2)
+    root, land, weight, sky = (torch.from_numpy(np.stack([arrays[k] for arrays, _ in items]))[:, None] for k in range(1, 5))
+    return Batch(photo, root, land, weight, sky, torch.tensor([trust for _, trust in items]).reshape(-1, 1, 1, 1))

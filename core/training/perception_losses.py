@@ -23,7 +23,7 @@ def perception_loss(logits: Tensor, batch: Batch) -> dict[str, Tensor]:
     logits = logits.float()
     root, sky = torch.sigmoid(logits[:, :1]), logits[:, 1:]
     log, truth = root.clamp_min(1e-3).log(), batch.root.clamp_min(0.1).log()
-    land = batch.land
+    land = batch.weight
     return {
         "absolute": _masked_mean((root - batch.root).abs(), land),
         "affine": 1.5 * _affine_loss(root.square(), batch.root.square(), land),
