@@ -1,6 +1,6 @@
-"""Autopilot: flies on for hours by what it sees (InfiniteNature-Zero, section 4.1; its published code's ``fly_camera``).
+"""Autopilot: flies on for hours by what it sees, after the controller in InfiniteNature-Zero's published code (``fly_camera``).
 
-Kept from the paper: look towards the sky's larger half and to a fixed height of the horizon, move so that a fixed share of the
+Kept from it: look towards the sky's larger half and to a fixed height of the horizon, move so that a fixed share of the
 picture is near ground, take up new directions gradually. Mended: directions are relative to the present heading, so it may turn
 anywhere; rates are per second instead of per step; height is controlled in the world, apart from where it looks; pitch is bounded
 and roll levelled; what stands in the way is climbed over or turned away from; a slow meander, since straight is dull.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from core.camera import Intrinsics
     from core.steering import Steering
 
-_STEPS = 5.0  # the paper's steps a second
+_STEPS = 5.0  # a second, of the paper's 0.1875 units each
 _LOOK_RATE = -_STEPS * math.log(1.0 - 0.05)  # 1 / s: the gaze moves 0.05 of the way each step, a time constant of 3.9 s
 _MOVE_TIME = -1.0 / (_STEPS * math.log(1.0 - 0.2))  # s: the course moves 0.2 of the way each step, 0.90 s
 _RESPONSE = Response(translation=_MOVE_TIME, rotation=0.6, friction=0.01, spin_friction=0.001)
@@ -165,11 +165,12 @@ def _halves(x: NDArray[np.floating]) -> tuple[float, float]:
 def _clearance(disparity: NDArray[np.floating], lens: Intrinsics, pitch: float, roof: float) -> float:
     """How far what is near lies below the camera, in world units: low percentile, so that specks do not count.
 
-    Under a ``roof`` only the ground counts, since what stands on it cannot be flown over.
+    Under a ``roof`` only what lies more than 8 degrees below the horizon counts: trunks and cliffs cannot be flown over.
     """
     rows, _ = near = np.nonzero(disparity > _NEAR)
     y = ((rows + 0.5) / len(disparity) - lens.cy) / lens.fy
-    drop = (y * math.cos(pitch) - math.sin(pitch)) / disparity[near]
+    down = y * math.cos(pitch) - math.sin(pitch)
+    drop = down / disparity[near]
     if roof > 0.5:
-        drop = drop[drop > 0.0]
+        drop = drop[down > math.tan(math.radians(8.0))]
     return float(np.percentile(drop, 10)) if drop.size >= 0.005 * disparity.size else math.inf

@@ -98,6 +98,19 @@ def test_a_view_without_sky_slows_climbs_and_turns():
     assert abs(craft.motion.spin[0]) > 0.2
 
 
+def test_a_forest_is_flown_through_and_not_climbed_out_of():
+    rays = Camera(LENS).rays(64, 40)
+    disparity = np.maximum(0.35, rays[..., 1] / HEIGHT).astype(
+        np.float32
+    )  # trunks 2.9 units away on the plain, to the frame's top
+    seen = Surroundings(disparity, np.zeros_like(disparity), np.ones(disparity.shape, bool))
+    pilot, craft = Autopilot(), Craft(Camera(LENS))
+    for _ in range(200):
+        craft = pilot.advance(craft, Steering(), seen, 0.05)
+    assert abs(craft.motion.velocity[1]) < 0.1
+    assert 0.3 < craft.motion.velocity[2] < 0.8
+
+
 @pytest.mark.parametrize("nothing", [None, "holes"])
 def test_it_flies_on_while_it_sees_nothing(nothing):
     holes = Surroundings(np.zeros((40, 64), np.float32), np.zeros((40, 64), np.float32), np.zeros((40, 64), bool))
