@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,11 +49,12 @@ def run(options: FilmOptions) -> None:
     photo, keyframe, notice = keyframe_of(options.photo, options)
     if notice:
         print(notice, file=sys.stderr)
+    film = shots(keyframe, options)
+    first = next(film)  # what can be wrong with pilot and device is known before any file is touched
     album = Album(options.frames, options, photo) if options.frames else None
     metadata = recording_metadata(photo, options.seed)
     with Recorder(options.output, options.size, options.fps, metadata, lockstep=True) as recorder:
-        film = shots(keyframe, options)
-        for shot in tqdm(film, total=frame_count(options), unit="frame", disable=None):
+        for shot in tqdm(chain([first], film), total=frame_count(options), unit="frame", disable=None):
             recorder.offer(shot.picture)
             if album is not None:
                 album.add(shot)

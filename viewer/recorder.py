@@ -143,6 +143,8 @@ class Recorder:
             self.error = RecordingError(f"recording to {self.path} stopped: {reason}; {kept:.1f} s are kept")
             while self._queue.get() is not None:  # so that nobody waits for room
                 self._room.release()
+        if self.frames == 0 and self.path.is_file():
+            self.path.unlink()
 
     def _encode(self) -> None:
         writer = Mp4Writer(self.path, self.size, self.fps, self._metadata, film=self.lockstep)

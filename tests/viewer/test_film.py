@@ -101,9 +101,13 @@ def test_frames_where_no_folder_can_be(tmp_path: Path) -> None:
         film.Album(tmp_path / "file", SHORT, None)
 
 
-def test_no_such_pilot() -> None:
+def test_no_such_pilot_leaves_an_earlier_film_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("viewer.loader.keyframe_of", lambda *_: (None, landscape(64, 40), ""))
+    earlier = tmp_path / "out.mp4"
+    earlier.write_bytes(b"an earlier film")
     with pytest.raises(PilotError, match="kite"):
-        next(film.shots(landscape(64, 40), FilmOptions(pilot="kite")))
+        film.run(FilmOptions(output=earlier, pilot="kite"))
+    assert earlier.read_bytes() == b"an earlier film"
 
 
 def test_no_headless_opengl_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -217,6 +217,12 @@ def test_places_that_cannot_be_written(tmp_path: Path, name: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_recording_of_nothing_leaves_nothing(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "a.mp4", SIZE):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_too_small_a_picture(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="1x9"):
         Recorder(tmp_path / "a.mp4", (1, 9))
