@@ -125,6 +125,8 @@ def _sampled(keyframe: Keyframe, uv: Floats, stretch: Floats) -> Floats:
     for level in range(lowest, highest + 1):
         weight = np.maximum(1.0 - np.abs(lod - level), 0.0) * np.float32(1.0 / 255.0)
         near = np.flatnonzero(weight)
+        if not len(near):  # pixels may need the finest and the third level and none between
+            continue
         out[near] += weight[near, None] * _remapped(levels[level], uv[near])
     return out
 
