@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _SKY = 0.5
 _VEIL = 0.2  # sky alpha from which land is a soft skyline
+_CRUMB = 0.01  # of the view: islands of land smaller than this are crumbs
 _WALL = 1.1  # disparity, and ...
 _FEET = 0.25  # ... steepness down, as a tangent, of rays that see a wall rather than the ground underneath
 _SHARP, _WORN = 0.06, 0.3  # detail debt below which a pixel is left alone, and from which it is renewed in full
@@ -110,13 +111,19 @@ def _trusted(view: WarpedView, prior: PriorView) -> WarpedView:
     wall = (view.disparity > _WALL) & (rays < _FEET)
     leak = (view.sky > _VEIL) & (prior.sky < 0.02)
     keep = view.mask & ~leak & ~wall
-    around = np.asarray(cv2.medianBlur(view.sky, 5), np.float32)
     # the same rim before real sky, and crumbs of land in it, dissolve into the dome
-    veil = keep & (view.debt > _SHARP) & ((view.sky > _SKY) | (around > 0.9))
+    veil = keep & (((view.sky > _SKY) & (view.debt > _SHARP)) | _crumbs(keep & (view.sky < _SKY), prior))
     image = np.where(veil[..., None], view.backdrop, view.image * keep[..., None])
     sky = np.where(veil, np.float32(1.0), view.sky * keep)
     solid = keep & ~veil
     return replace(view, image=image, disparity=view.disparity * solid, sky=sky, debt=view.debt * solid, mask=keep)
+
+
+def _crumbs(land: NDArray[np.bool_], prior: PriorView) -> NDArray[np.bool_]:
+    """Small islands of land (h, w) where the photo had sky: torn off, they would float over the view for ever."""
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(land.astype(np.uint8))
+    small = np.asarray(statistics)[:, cv2.CC_STAT_AREA] < _CRUMB * land.size
+    return land & small[np.asarray(labels)] & (prior.sky > _SKY)
 
 
 def _filled_disparity(view: WarpedView, prior: PriorView, distant: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -26,6 +26,7 @@ _LEVELS = 16  # steps per class in which disparity is told apart
 _FLOOR = 0.004  # of a band's strength: below it there is nothing but rounding
 _LOUDEST = 3.0  # most that a texture may exceed its own mean strength
 _STREAK = 0.35  # share of a band that is taken back, at full payment, where it is nothing but streaks
+_CHROMA = 0.4  # of the texture's colourfulness: in full, a few hundred steps add up to coloured stains
 _LIMIT = 0.15  # most that one call adds to a colour
 
 
@@ -81,7 +82,8 @@ class DetailStyle:
                 mean = float((local * here).sum() / max(count, 1.0))
                 trust = count / (count + 400.0)
                 self._target[octave, index] = trust * mean + (1.0 - trust) * overall
-            unit = band / (local + 0.3 * overall + _FLOOR)[..., None]
+            grey = (band @ _LUMA)[..., None]
+            unit = (grey + _CHROMA * (band - grey)) / (local + 0.3 * overall + _FLOOR)[..., None]
             self._texture.append(np.clip(unit, -_LOUDEST, _LOUDEST).astype(np.float32))
 
     def target(self, octave: int, disparity: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -101,6 +101,16 @@ def test_no_sky_below_the_horizon():
     assert (begun(photo)(worn(view, 1.0)).sky[40:] < 0.5).all()
 
 
+def test_crumbs_in_the_sky_dissolve():
+    photo = keyframe(size=(96, 60))
+    view = whole_view(photo)
+    crumb = np.s_[5:9, 40:45]
+    view.sky[crumb], view.disparity[crumb], view.image[crumb] = 0.0, 0.5, 0.1
+    refined = begun(photo)(view)
+    assert (refined.sky[crumb] == 1.0).all()
+    assert np.abs(refined.image - view.backdrop)[crumb].max() < 1e-6
+
+
 @pytest.mark.parametrize("debt", [0.5, 3.0])
 def test_worn_blur_regains_detail_and_debt_falls(debt: float):
     photo = keyframe(size=(128, 80))
