@@ -163,16 +163,30 @@ def angles(rotation: NDArray[np.float64]) -> tuple[float, float, float]:
 
 def rotation_vector(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
     """Logarithm of a 3x3 rotation: axis times angle, (3,) radians, angle in [0, pi]."""
-    import cv2
-
-    return np.asarray(cv2.Rodrigues(rotation)[0], dtype=np.float64).ravel()
+    sine_axis, cosine = _sine_axis(rotation), 0.5 * (float(np.trace(rotation)) - 1.0)
+    sine = float(np.linalg.norm(sine_axis))
+    angle = math.atan2(sine, cosine)
+    if cosine > -0.9:
+        return sine_axis * (angle / sine if sine > 0.0 else 1.0)
+    # Near a half turn the sine vanishes and the axis is read off the symmetric part, (1 - cos) * axis * axis^T + cos * I.
+    columns = 0.5 * (rotation + rotation.T) - cosine * np.eye(3)
+    axis = columns[:, int(np.argmax(np.diag(columns)))]
+    return axis * (angle / float(np.linalg.norm(axis)) * (1.0 if axis @ sine_axis >= 0.0 else -1.0))
 
 
 def rotation_of(vector: NDArray[np.float64]) -> NDArray[np.float64]:
-    """3x3 rotation of a rotation vector (3,): the inverse of ``rotation_vector``."""
-    import cv2
+    """3x3 rotation of a rotation vector (3,): the inverse of ``rotation_vector`` (Rodrigues' formula)."""
+    x, y, z = vector
+    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    turns = float(np.linalg.norm(vector)) / math.pi  # np.sinc(t) is sin(pi t) / (pi t), and 1 at 0
+    out: NDArray[np.float64] = np.eye(3) + np.sinc(turns) * cross + 0.5 * np.sinc(0.5 * turns) ** 2 * (cross @ cross)
+    return out
 
-    return np.asarray(cv2.Rodrigues(np.asarray(vector, dtype=np.float64))[0], dtype=np.float64)
+
+def _sine_axis(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Axis of a 3x3 rotation times the sine of its angle, from the skew part."""
+    skew = 0.5 * (rotation - rotation.T)
+    return np.array([skew[2, 1], skew[0, 2], skew[1, 0]])
 
 
 def interpolated(a: NDArray[np.float64], b: NDArray[np.float64], t: float) -> NDArray[np.float64]:
@@ -183,5 +197,5 @@ def interpolated(a: NDArray[np.float64], b: NDArray[np.float64], t: float) -> ND
 
 def angle_between(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     """Angle of the rotation between two poses or 3x3 rotations, radians in [0, pi]."""
-    trace = float(np.trace(a[:3, :3].T @ b[:3, :3]))
-    return math.acos(min(1.0, max(-1.0, 0.5 * (trace - 1.0))))
+    relative = a[:3, :3].T @ b[:3, :3]
+    return math.atan2(float(np.linalg.norm(_sine_axis(relative))), 0.5 * (float(np.trace(relative)) - 1.0))

@@ -70,18 +70,31 @@ def test_signs_of_angles():
 @given(rotations)
 def test_rotation_vector_is_the_logarithm(rotation):
     vector = rotation_vector(rotation)
-    close(rotation_of(vector), rotation, 1e-6)
-    assert np.linalg.norm(vector) == pytest.approx(angle_between(rotation, np.eye(3)), abs=1e-6)
-    close(rotation_of(-vector), rotation.T, 1e-6)
+    close(rotation_of(vector), rotation, 1e-9)
+    assert np.linalg.norm(vector) == pytest.approx(angle_between(rotation, np.eye(3)), abs=1e-9)
+    close(rotation_of(-vector), rotation.T, 1e-9)
+
+
+@pytest.mark.parametrize("angle", [0.0, 1e-12, 1e-6, 0.3, 2.7, math.pi - 1e-6, math.pi - 1e-12])
+@given(st.tuples(st.integers(-9, 9), st.integers(-9, 9), st.integers(-9, 9)).filter(any).map(np.array))
+def test_tiny_and_half_turns_keep_their_axis(angle, axis):
+    vector = angle * axis / np.linalg.norm(axis)
+    close(rotation_vector(rotation_of(vector)), vector, 1e-9)
+    assert angle_between(np.eye(3), rotation_of(vector)) == pytest.approx(angle, abs=1e-12)
+
+
+def test_a_half_turn_has_either_sign_of_axis():
+    for axis in np.eye(3):
+        close(rotation_of(rotation_vector(rotation_of(math.pi * axis))), rotation_of(math.pi * axis), 1e-12)
 
 
 @given(poses, poses)
 def test_interpolation_joins_its_ends_evenly(a, b):
-    close(interpolated(a, b, 0.0), a, 1e-6)
-    close(interpolated(a, b, 1.0), b, 1e-6)
+    close(interpolated(a, b, 0.0), a)
+    close(interpolated(a, b, 1.0), b)
     middle = interpolated(a, b, 0.5)
     close(middle[:3, 3], 0.5 * (a[:3, 3] + b[:3, 3]), 1e-9)
-    assert angle_between(a, middle) == pytest.approx(angle_between(middle, b), abs=1e-5)
+    assert angle_between(a, middle) == pytest.approx(angle_between(middle, b), abs=1e-7)
     close(middle[:3, :3].T @ middle[:3, :3], np.eye(3), 1e-10)
 
 
