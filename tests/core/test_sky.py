@@ -142,3 +142,15 @@ def test_making_it_twice_gives_the_same(dome: Dome) -> None:
     again = Dome.of(landscape())
     assert np.array_equal(again.equirect, dome.equirect)
     assert np.array_equal(again.details[0], dome.details[0])
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (40, 700), (500, 30)])
+@pytest.mark.parametrize("sky", ["all", "specks"])
+def test_odd_photos_have_a_dome_too(shape: tuple[int, int], sky: str) -> None:
+    rng = np.random.default_rng(0)
+    alpha = np.ones(shape) if sky == "all" else (rng.random(shape) > 0.97).astype(float)
+    dome = Dome.of(photo_of(rng.integers(0, 255, (*shape, 3), dtype=np.uint8), alpha))
+    everywhere = dome.view(dome.photo.camera, 64, 48)
+    assert np.isfinite(everywhere).all()
+    assert everywhere.min() >= 0.0
+    assert everywhere.max() <= 1.0

@@ -64,8 +64,11 @@ def lookup_of(slot: np.ndarray, disparity: np.ndarray) -> Lookup:
     return Lookup(uv, known, np.ones((height, width), np.float32), slot.astype(np.int8))
 
 
-@pytest.fixture
-def renderer(gl_context) -> Iterator[Renderer]:
+@pytest.fixture(params=["as it is", "as on a GPU"])
+def renderer(gl_context, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Renderer]:
+    if request.param == "as on a GPU":
+        monkeypatch.setattr("viewer.gl.scene._SOFTWARE", ())
+        monkeypatch.setattr("viewer.gl.textures._ANISOTROPY", 1.0)  # software blurs with it even where nothing is minified
     made = Renderer(gl_context, scene()[1])
     yield made
     made.release()

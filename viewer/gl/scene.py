@@ -36,7 +36,9 @@ class Scene:
         self._context = context
         # moderngl binds the last framebuffer again after making one, even when that has been released
         (context.screen or context.detect_framebuffer(0)).use()
-        self._keyframes = KeyframeTextures(context, dome.photo)
+        software = any(name in context.info["GL_RENDERER"].lower() for name in _SOFTWARE)
+        anisotropic = {"ANISOTROPIC": int(not software)}
+        self._keyframes = KeyframeTextures(context, dome.photo, fast=software)
         self._lookups = (LookupTexture(context), LookupTexture(context))
         self._dome = context.texture((dome.equirect.shape[1], dome.equirect.shape[0]), 3, dome.equirect.tobytes())
         self._dome.repeat_x, self._dome.repeat_y = True, False
@@ -45,10 +47,6 @@ class Scene:
         self._fill = FillPyramid(context, (1, 1))
         self._nothing = context.texture((1, 1), 4, bytes(4))
         self._canvas = _Canvas(context, (1, 1))
-        software = any(name in context.info["GL_RENDERER"].lower() for name in _SOFTWARE)
-        anisotropic = {"ANISOTROPIC": int(not software)}
-        if not software:
-            self._keyframes.photo_texture.anisotropy = 8.0
         self._passes = {
             (name, layers): Pass(context, name, _SAMPLERS, {"LAYERS": layers, **anisotropic})
             for layers in (1, 2)
