@@ -49,9 +49,9 @@ class Recorder:
         lockstep: bool = False,
         capacity: int | None = None,
     ) -> None:
-        _create(path)
         if min(size) < 2:
             raise RecordingError(f"cannot record {size[0]}x{size[1]} pixels; make the picture larger")
+        _create(path)
         self.path = path
         self.size = even(size)
         self.fps = Fraction(fps).limit_denominator(1001)
@@ -121,7 +121,6 @@ class Recorder:
         """End the recording and wait until the file is closed."""
         self.finish()
         self._thread.join()
-        atexit.unregister(self.close)
 
     def _copy(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Copy into an array that the encoder is done with, if there is one of this size."""
@@ -145,6 +144,7 @@ class Recorder:
                 self._room.release()
         if self.frames == 0 and self.path.is_file():
             self.path.unlink()
+        atexit.unregister(self.close)  # or it would hold this and its arrays until then
 
     def _encode(self) -> None:
         writer = Mp4Writer(self.path, self.size, self.fps, self._metadata, film=self.lockstep)
@@ -153,14 +153,20 @@ class Recorder:
             while (item := self._queue.get()) is not None:
                 self._room.release()
                 slot, picture = item
-                while self.frames < slot:  # nothing new was shown for these
-                    writer.repeat(self.frames)
-                    self.frames += 1
+                self._repeat(writer, slot)
                 writer.write(picture, slot)
                 self.frames += 1
                 self._spare.put(picture)
+            if self.frames > 0:
+                self._repeat(writer, self._slot + 1)  # the last may have been dropped
         finally:
             writer.close()
+
+    def _repeat(self, writer: Mp4Writer, until: int) -> None:
+        """Show the last picture again up to frame ``until``: nothing new was shown, or it was dropped."""
+        while self.frames < until:
+            writer.repeat(self.frames)
+            self.frames += 1
 
 
 def _create(path: Path) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import signal
 import subprocess
 import sys
 import time
+import weakref
 from fractions import Fraction
 from pathlib import Path
 
@@ -151,6 +153,28 @@ def test_full_queue_drops_counts_and_never_waits(tmp_path: Path, monkeypatch: py
     recorder.close()
     shown = [number_of(picture) for picture in decoded(recorder.path)]
     assert shown == [0, 1, 2, 3, 3, 3, 3, 3, 3, 3, 10]
+
+
+def test_drops_at_the_end_do_not_shorten_the_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(monkeypatch)
+    recorder = Recorder(tmp_path / "busy.mp4", SIZE, 30, capacity=2)
+    for number in range(5):
+        recorder.offer(numbered(number), number / 30)
+    gate.open.set()
+    recorder.close()
+    assert [number_of(picture) for picture in decoded(recorder.path)] == [0, 1, 1, 1, 1]
+
+
+def test_a_finished_recording_is_let_go(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "a.mp4", SIZE, lockstep=True)
+    recorder.offer(numbered(1))
+    recorder.finish()
+    thread, gone = recorder._thread, weakref.ref(recorder)
+    del recorder
+    thread.join()
+    del thread
+    gc.collect()
+    assert gone() is None
 
 
 def test_pictures_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
