@@ -24,7 +24,7 @@ from core.refiner import Refiner, refine
 from core.sky import Dome
 from core.steering import Craft, Steering, Surroundings
 from core.warp import make_warper
-from core.world import World
+from core.world import BUDGET_BYTES, World
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,6 +50,7 @@ class FlightSettings:
     refine_size: tuple[int, int] = (256, 160)
     lockstep: bool = False
     seed: int = 0
+    world_bytes: int = BUDGET_BYTES  # memory for keyframes; the farthest are forgotten beyond it
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Flight:
 
     def __init__(self, photo: Keyframe, generator: Generator, settings: FlightSettings) -> None:
         self.settings = settings
-        self.world = World(photo)
+        self.world = World(photo, settings.world_bytes)
         self.dome = Dome.of(photo)
         self.warper = make_warper()
         self.lens = photo.camera.intrinsics.covered_by(settings.aspect)
@@ -167,7 +168,7 @@ class Flight:
         if fade < 1.0:
             return fade
         photo = self.world.photo
-        chosen = (photo,) if self._at_home(photo) else self.world.choose(self.craft.camera)
+        chosen = (photo,) if self._at_home(photo) else self.world.choose(self.craft.camera, held=self._shown)
         if {key.serial for key in chosen} == {key.serial for key in self._shown}:
             return 1.0
         self._before, self._shown, self._fade_start = self._shown, chosen, self.time

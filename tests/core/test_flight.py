@@ -28,7 +28,7 @@ DT = 1.0 / 30.0
 
 
 def made(generator: Generator | None = None) -> Flight:
-    settings = FlightSettings(aspect=1.6, refine_size=(64, 40), lockstep=True)
+    settings = FlightSettings(aspect=1.6, refine_size=(64, 40), lockstep=True, world_bytes=4 * 2**20)
     return Flight(keyframe(), generator or CopyGenerator(), settings)
 
 
