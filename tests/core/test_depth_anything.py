@@ -11,10 +11,15 @@ from core.perception import perceive
 
 
 @pytest.fixture(autouse=True)
-def _forget_models():
+def _one_thread_and_no_cached_model():
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
     depth_anything._model.cache_clear()
     yield
     depth_anything._model.cache_clear()
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -77,7 +77,7 @@ def colour_png(path):
 @pytest.mark.parametrize(
     ("name", "make"),
     [
-        ("missing.png", lambda path: None),
+        ("missing.png", lambda _: None),
         ("folder.npy", lambda path: path.mkdir()),
         ("empty.png", lambda path: path.write_bytes(b"")),
         ("empty.npy", lambda path: path.write_bytes(b"")),
