@@ -8,6 +8,7 @@ tree and no house; after a minute the ground is texture that is plausible and me
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ _BACKGROUND = 2.0  # power with which farther neighbours outweigh nearer ones wh
 
 
 class ClassicalGenerator:
-    """A ``core.generator.Generator`` by push-pull filling, guided by disparity. Deterministic for a given seed and calls."""
+    """A ``core.generator.Generator`` by push-pull filling, guided by disparity. The same seed and view give the same picture."""
 
     name = "classical"
 
@@ -46,7 +47,7 @@ class ClassicalGenerator:
         self._prior: Prior | None = None
         self._style: DetailStyle | None = None
         self._palette: Palette | None = None
-        self._random = np.random.default_rng(0)
+        self._seed = 0
 
     def begin(self, photo: Keyframe, seed: int) -> None:
         """Take up palette, texture and layout of ``photo``; ``seed`` varies the invented texture."""
@@ -54,7 +55,7 @@ class ClassicalGenerator:
         self._prior = prior
         self._style = DetailStyle(prior.image + mirrored_texture(prior.image, prior.sky < 0.05), prior.disparity, prior.sky)
         self._palette = Palette(prior.image, prior.disparity, prior.sky < _VEIL)
-        self._random = np.random.default_rng(seed)
+        self._seed = seed
 
     def __call__(self, view: WarpedView) -> RefinedView:
         """Fill and renew ``view``; pixels with debt below 0.06 come back as they were.
@@ -73,8 +74,7 @@ class ClassicalGenerator:
         land = _filled_land(view, prior, distant)
         share = np.where(known, _smoothstep(view.debt, _SHARP, _WORN), 1.0 - remote)
         pay = np.asarray(share * (1.0 - sky), np.float32)
-        shift = int(self._random.integers(-32, 33)), int(self._random.integers(-16, 17))
-        land = self._style.renew(land, disparity, pay, shift)
+        land = self._style.renew(land, disparity, pay, self._shift(view))
         paid = np.asarray(view.debt * pay * known, np.float32)
         land = self._palette.pulled(land, disparity, paid)
         image = np.where(known[..., None], land, land + sky[..., None] * (view.backdrop - land))
@@ -84,6 +84,12 @@ class ClassicalGenerator:
             sky=sky.astype(np.float32),
             debt=np.where(known, view.debt - paid, 0.0).astype(np.float32),
         )
+
+    def _shift(self, view: WarpedView) -> tuple[int, int]:
+        """Columns and rows by which the texture of this view is displaced: by seed and pose, whatever was asked before."""
+        pose = zlib.crc32(view.camera.world_from_camera.tobytes())
+        columns, rows = np.random.default_rng((self._seed, pose)).integers((-32, -16), (33, 17))
+        return int(columns), int(rows)
 
 
 def _distant(view: WarpedView) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
