@@ -20,8 +20,9 @@ int largest(vec4 w) {
 // 1 for the texels that belong to the same surface as texel i.
 vec4 alike(vec4 disparity, vec4 keyframe, int i) {
     vec4 apart = abs(disparity - disparity[i]);
-    vec4 limit = SAME_SURFACE * max(disparity, vec4(disparity[i]));
-    return vec4(equal(keyframe, vec4(keyframe[i]))) * vec4(lessThanEqual(apart, limit));
+    vec4 limit = SAME_SURFACE * max(disparity, vec4(disparity[i])) + SAME_DISTANCE;
+    vec4 same_kind = vec4(equal(equal(disparity, vec4(0.0)), bvec4(disparity[i] == 0.0)));
+    return same_kind * vec4(equal(keyframe, vec4(keyframe[i]))) * vec4(lessThanEqual(apart, limit));
 }
 
 vec3 shaded(float keyframe, float disparity, vec3 sky) {
@@ -34,7 +35,8 @@ vec3 shaded(float keyframe, float disparity, vec3 sky) {
     rest = mix(clamp(rest, 0.0, 1.0 - seen.a), rest, home[k]);
     vec3 land = clamp(rest + seen.a * sky, 0.0, 1.0);
     vec3 known = disparity > 0.0 ? land : mix(sky, seen.rgb, home[k]);
-    return keyframe < 0.0 ? textureLod(fill, uv, 0.0).rgb : known;
+    vec4 guess = textureLod(fill, uv, 0.0);
+    return keyframe < 0.0 ? clamp(sky + guess.a * guess.rgb, 0.0, 1.0) : known;
 }
 
 vec3 layer(sampler2D lookup, vec3 sky) {

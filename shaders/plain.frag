@@ -12,7 +12,8 @@ out vec4 colour;
 vec4 plain(sampler2D lookup, out float kind) {
     Quad q = quad(lookup, uv);
     float least = min(min(q.a.z, q.b.z), min(q.c.z, q.d.z)), most = max(max(q.a.z, q.b.z), max(q.c.z, q.d.z));
-    bool whole = all(equal(vec4(q.a.w, q.b.w, q.c.w, q.d.w), vec4(q.a.w))) && most - least <= SAME_SURFACE * most;
+    bool land_and_sky = least == 0.0 && most > 0.0;
+    bool whole = !land_and_sky && all(equal(vec4(q.a.w, q.b.w, q.c.w, q.d.w), vec4(q.a.w))) && most - least <= SAME_SURFACE * most + SAME_DISTANCE;
     kind = !whole || q.a.w < 0.0 ? MIXED : most == 0.0 ? SKY : PLAIN;
     vec2 place = mix(mix(q.a.xy, q.b.xy, q.f.x), mix(q.c.xy, q.d.xy, q.f.x), q.f.y);
     vec2 finer = vec2(textureSize(lookup, 0)) / target.xy;

@@ -1,6 +1,7 @@
 #version 330 core
 // What holes are filled from: each pixel stands for 2x2 texels of the lookup and takes the farthest known one, because what a hole
-// uncovers lies behind what stands beside it. Colours are premultiplied by a weight that favours far neighbours.
+// uncovers lies behind what stands beside it. Colours are differences from the sky dome, so that sky goes on as sky and deep holes
+// as mist, premultiplied by a weight that favours far neighbours.
 #include "view.glsl"
 #include "sky.glsl"
 #include "lookup.glsl"
@@ -24,7 +25,7 @@ vec4 seed_of(sampler2D lookup) {
     }
     vec4 seen = texel(max(int(best.w), 0), best.xy, vec2(0.0), vec2(0.0));
     vec3 sky = sky_colour((world_from_target * vec4(here, 1.0, 0.0)).xyz);
-    vec3 known = mix(seen.rgb, sky, best.z > 0.0 ? seen.a : 1.0);
+    vec3 known = best.z > 0.0 ? (1.0 - seen.a) * (seen.rgb - sky) : vec3(0.0);
     float weight = best.w < 0.0 ? 0.0 : 1.0 / pow(max(best.z, 0.02) + 0.05, 2.0);
     return vec4(known * weight, weight);
 }

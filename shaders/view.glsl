@@ -1,6 +1,7 @@
 // What a frame is seen with. Matrices act on homogeneous uv; see viewer/gl/view.py for the packing.
 const int MOST_KEYFRAMES = 8;
-const float SAME_SURFACE = 0.1;  // texels of a lookup belong together when their disparities differ by less than this share
+// Texels of a lookup belong to one surface when their disparities differ by less than this share of the larger, plus this.
+const float SAME_SURFACE = 0.1, SAME_DISTANCE = 0.01;
 const float PLAIN = 0.0, SKY = 0.4, MIXED = 0.8;  // classes of pixels, kept in the depth buffer
 
 layout(std140) uniform View {

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     import moderngl
 
+_NEAR = 4  # levels whose guesses are fully trusted: holes up to about 32 texels of the lookup
+_TRUST = 0.5  # in every coarser level
 _PRIOR = 1.0  # weight of the coarser level; land at disparity 0.95 weighs as much, far land up to 200
 
 
@@ -48,7 +50,7 @@ class FillPyramid:
 
     @property
     def texture(self) -> moderngl.Texture:
-        """The filled picture, RGBA16F, first row at the top."""
+        """The filled picture and in alpha its trustworthiness, RGBA16F, first row at the top."""
         return self._levels[0].filled.texture
 
     def run(self, seed: Pass, textures: Sequence[moderngl.Texture | moderngl.TextureArray]) -> None:
@@ -60,7 +62,8 @@ class FillPyramid:
         self._push.set("prior", 0.0)
         self._push.run(coarser.filled.buffer, coarser.evidence.texture, coarser.evidence.texture)
         self._push.set("prior", _PRIOR)
-        for level in reversed(self._levels[:-1]):
+        for index, level in reversed(list(enumerate(self._levels[:-1]))):
+            self._push.set("trust", 1.0 if index < _NEAR else _TRUST)
             self._push.run(level.filled.buffer, level.evidence.texture, coarser.filled.texture)
             coarser = level
 
