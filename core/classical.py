@@ -55,7 +55,7 @@ class ClassicalGenerator:
         self._prior = prior
         self._style = DetailStyle(prior.image + mirrored_texture(prior.image, prior.sky < 0.05), prior.disparity, prior.sky)
         self._palette = Palette(prior.image, prior.disparity, prior.sky < _VEIL)
-        self._seed = seed
+        self._seed = seed % 2**32  # any whole number will do
 
     def __call__(self, view: WarpedView) -> RefinedView:
         """Fill and renew ``view``; pixels with debt below 0.06 come back as they were.

@@ -155,7 +155,7 @@ def test_deterministic_by_seed():
     view = worn(whole_view(photo), 1.0)
     same = [begun(photo, 3)(view).image for _ in range(2)]
     assert (same[0] == same[1]).all()
-    assert (begun(photo, 4)(view).image != same[0]).any()
+    assert (begun(photo, -4)(view).image != same[0]).any()
 
 
 def test_must_begin_first():
