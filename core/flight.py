@@ -35,8 +35,11 @@ if TYPE_CHECKING:
     from core.warp.visibility import Visibility
 
 FADE_SECONDS = 0.25  # a new keyframe fades in over this time: shorter pops, longer ghosts in a fast turn
+HOLD_SECONDS = 0.5  # the shown keyframes stay at least this long, as every fade costs a second resolve and a second layer,
+HOLES = 0.01  # unless more than this share of the view is holes
 LEAD_SECONDS = 0.35  # the refiner works on where the camera will be then: one refinement and half a fade
-REFINE_PERIOD = 0.2  # seconds of flight between refinements in lockstep: the paper's five steps a second
+REFINE_PERIOD = 0.2  # seconds of flight between refinements: the paper's five steps a second
+REFINE_STEP = 0.1875  # scene units after which one is due earlier: the paper's step
 REFINE_MARGIN = 1.15  # keyframes see this much more than the window, so that a turn does not run off their edge
 SURROUNDINGS = (64, 40)  # columns, rows that a pilot sees
 AT_HOME = 1e-6  # scene units and radians: closer than this to the photo's own pose the photo alone is shown
@@ -91,10 +94,11 @@ class Flight:
         generator.begin(photo, settings.seed)
         self._generator = generator
         self.refiner = Refiner(self.world, generator, self.dome, self.warper, settings.refine_size, lockstep=settings.lockstep)
-        self._next_refinement = 0.0
+        self._refined_at, self._refined_from = -math.inf, self.craft.camera.position
         self._shown: tuple[Keyframe, ...] = (photo,)
         self._before: tuple[Keyframe, ...] = ()
         self._fade_start = -math.inf
+        self._holed = False  # whether the last frame had more than ``HOLES``
 
     @property
     def camera(self) -> Camera:
@@ -136,11 +140,14 @@ class Flight:
         self._refine()
 
     def _refine(self) -> None:
-        if not self.settings.lockstep:
-            self.refiner.submit(self.forecast())
-        elif self.time >= self._next_refinement:
-            self.refiner.run_once(self.forecast())
-            self._next_refinement = self.time + REFINE_PERIOD
+        """Ask for a keyframe where one is due; more of them would look the same and cost the display its time."""
+        position = self.craft.camera.position
+        early = float(np.linalg.norm(position - self._refined_from)) >= REFINE_STEP
+        if not early and self.time - self._refined_at < REFINE_PERIOD - 1e-9:
+            return
+        self._refined_at, self._refined_from = self.time, position
+        refine_at = self.refiner.run_once if self.settings.lockstep else self.refiner.submit
+        refine_at(self.forecast())
 
     def forecast(self) -> Camera:
         """Where the camera will be in ``LEAD_SECONDS``, through the refiner's wider lens."""
@@ -157,6 +164,7 @@ class Flight:
         views = {key.serial: self.warper.rasterise(key, camera, size) for key in {*self._shown, *older}}
         newer = self._layer(self._shown, views, size)
         self.surroundings = coarse(newer)
+        self._holed = float(newer.lookup.covered.mean()) < 1.0 - HOLES
         return Frame(camera, newer, self._layer(older, views, size) if older else None, fade)
 
     def _layer(self, keyframes: tuple[Keyframe, ...], views: dict[int, Visibility], size: tuple[int, int]) -> Layer:
@@ -165,7 +173,7 @@ class Flight:
     def _choose(self) -> float:
         """Update the shown keyframes; return how far they have faded in, [0, 1]."""
         fade = min(1.0, (self.time - self._fade_start) / FADE_SECONDS)
-        if fade < 1.0:
+        if fade < 1.0 or (not self._holed and self.time - self._fade_start < HOLD_SECONDS):
             return fade
         photo = self.world.photo
         chosen = (photo,) if self._at_home(photo) else self.world.choose(self.craft.camera, held=self._shown)

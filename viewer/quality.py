@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 # (canvas, lookup) as fractions of the window's resolution, best first.
 LADDER = ((1.0, 1.0), (1.0, 0.75), (1.0, 0.5), (1.0, 0.375), (0.75, 0.375), (0.6, 0.3), (0.5, 0.25))
-SLOW = 1.0 / 26.0  # seconds a frame may take before a rung is climbed down: below 24 Hz flight looks jerky
-FAST = 1.0 / 55.0  # and below which a better one is tried
+SLOW = 1.0 / 21.0  # seconds a frame may take before a rung is climbed down: below 20 Hz flight looks jerky
+FAST = 1.0 / 50.0  # and below which a better one is tried
 PATIENCE = 12  # frames of evidence before a step down; stepping up waits ten times longer, so it does not oscillate
 LOOKUP_PIXELS = 1280 * 720  # a finer lookup than this is never visible: its positions are interpolated
 
