@@ -24,7 +24,9 @@ def keepsake(photo: Path, folder: str, suffix: str) -> Path:
     place = platformdirs.user_videos_path() if folder == "videos" else platformdirs.user_pictures_path()
     place = place / "photoflight"
     place.mkdir(parents=True, exist_ok=True)
-    return place / f"{photo.stem}-{datetime.now().astimezone():%Y%m%d-%H%M%S}{suffix}"
+    name = f"{photo.stem}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+    names = (name, *(f"{name}-{n}" for n in range(2, 100)))  # two in one second are rare, but must not overwrite
+    return next(path for each in names if not (path := place / (each + suffix)).exists())
 
 
 def toggle_recording(app: App) -> None:
@@ -54,14 +56,21 @@ def start_recording(app: App) -> None:
 
 
 def stop_recording(app: App) -> None:
-    """Stop; the file is closed behind the flight."""
+    """Stop; the file is closed behind the flight. The path flown so far goes beside it, for ``film --pilot``."""
+    from core.path_file import save_path
+
     capture, app.capture = app.capture, None
     app.quality.frozen = False
     app.meters.recording = None
-    if capture is not None:
-        capture.finish()
-        if capture.recorder.error is None:
-            app.hud.say(f"recorded {capture.recorder.seconds:.1f} s to {capture.recorder.path}")
+    if capture is None or app.flight is None:
+        return
+    capture.finish()
+    app.closing = recorder = capture.recorder
+    app.hud.say(f"recorded {recorder.seconds:.1f} s to {recorder.path}")
+    try:
+        save_path(app.flight.path, recorder.path.with_suffix(".json"), app.flight.lens, recorder.size)
+    except PhotoflightError as error:
+        app.hud.say(str(error))
 
 
 def screenshot(app: App) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from viewer.hotkey import Hotkey
     from viewer.loader import Loaded
     from viewer.options import FlyOptions
+    from viewer.recorder import Recorder
 
 MAX_RATE = 60.0  # frames / s where the display does not set the pace (no vertical sync: Xvfb, some drivers)
 LONGEST_STEP = 0.1  # seconds of flight in one frame at most: after a stall the camera does not jump
@@ -49,6 +50,7 @@ class App:
         self.quality = Quality()
         self.flight: Flight | None = None
         self.capture: Capture | None = None
+        self.closing: Recorder | None = None  # a recording that has ended and is still being written
         self.running = True
         self._focused = False
         self._loader = Loader(options)
@@ -158,6 +160,9 @@ class App:
             actions.stop_recording(self)
 
     def _draw_hud(self) -> None:
+        if self.closing is not None and self.closing.done:
+            self.hud.report(str(self.closing.error) if self.closing.error else None)
+            self.closing = None
         if self.flight is not None and self.hud.visible:
             self.stage.overlay(self.hud.status_picture(self.flight.status(), self.meters), Corner.BOTTOM_LEFT)
             self.hud.report(self.flight.refiner.last_error)
@@ -186,6 +191,8 @@ class App:
     def _close(self) -> None:
         if self.capture is not None:
             actions.stop_recording(self)
+        if self.closing is not None:
+            self.closing.close()
         if self._hotkey is not None:
             self._hotkey.close()
         self._loader.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -68,6 +69,7 @@ def prepare(path: Path, options: FlyOptions, aspect: float, lookup: tuple[int, i
     photo, keyframe, notice = keyframe_of(path, options)
     flight = Flight(keyframe, make_generator(options.refiner), FlightSettings(aspect, seed=options.seed))
     flight.warm_up(lookup)
+    importlib.import_module("viewer.capture")  # and PyAV with it, which would cost the first recording 0.2 s
     trace("ready")
     return Loaded(photo, flight, notice)
 

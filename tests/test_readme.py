@@ -1,0 +1,27 @@
+"""What README.md says of the program is what the program does."""
+
+import re
+from pathlib import Path
+
+from viewer.cli import _COMMANDS
+from viewer.controls import help_lines
+
+
+def test_the_controls_table_is_the_programs(project_root: Path) -> None:
+    text = (project_root / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(.+?)` \| (.+?) \|$", text, re.MULTILINE)
+    assert rows == help_lines()
+
+
+def test_every_command_is_named(project_root: Path) -> None:
+    text = (project_root / "README.md").read_text(encoding="utf-8")
+    for command in set(_COMMANDS) - {"fly"}:
+        assert f"photoflight {command}" in text
+
+
+def test_pictures_exist(project_root: Path) -> None:
+    text = (project_root / "README.md").read_text(encoding="utf-8")
+    pictures = re.findall(r"!\[.*?\]\((.+?)\)", text)
+    assert pictures
+    for picture in pictures:
+        assert (project_root / picture).is_file(), picture
