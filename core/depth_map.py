@@ -62,7 +62,7 @@ def with_depth_map(scene: Scene, disparity: NDArray[np.float32], image: NDArray[
     tolerance = _ASPECT_TOLERANCE + 0.5 / min(h, w) + 0.5 / min(height, width)
     if abs(np.log((w / h) / (width / height))) > tolerance:
         raise DepthMapError(f"depth map of {w} x {h} does not fit the photo of {width} x {height}: crop it to the photo's shape")
-    return assembled(image, nearest_filled(disparity, np.isfinite(disparity)), scene.sky, metric=True)
+    return assembled(image, nearest_filled(disparity, np.isfinite(disparity)), scene.sky)
 
 
 def _as_disparity(values: NDArray[np.float32], near: str, name: str) -> NDArray[np.float32]:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.camera import Camera, angles, turn
-from core.cinematic import scene_reach
 from core.frame import Frame, Layer
 from core.keyframe import Keyframe
-from core.path import HomePilot, Path, RewindPilot
-from core.pilot import ManualPilot, Pilot
 from core.pilots import make_pilot
+from core.pilots.cinematic import scene_reach
+from core.pilots.path import HomePilot, Path, RewindPilot
+from core.pilots.pilot import ManualPilot, Pilot
 from core.refiner import Refiner, refine
 from core.sky import Dome
 from core.steering import Craft, Steering, Surroundings

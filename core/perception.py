@@ -26,7 +26,8 @@ LEAST_DISPARITY, GREATEST_DISPARITY = 0.01, 1.0
 GEOMETRY_SIDE = 512  # longer side of disparity, pixels
 SKY_SIDE = 1024  # greatest longer side of sky, pixels
 _LEAST_SIDE = 8  # of either map: a panorama keeps some height
-_MOST_STRETCH = 2.5
+_MOST_STRETCH = 2.5  # of the range of disparity, and so of its errors, by the shift
+_CONTRAST = (0.2, 0.45)  # of land, 1 - far / near: below, the ground is guessed level; above, the network is believed
 _NETWORK_AREA = 448 * 288  # pixels the network sees, as in its last stage of training
 _STRIDE = 32
 
@@ -57,7 +58,7 @@ def perceive(image: NDArray[np.uint8], backend: str = "shipped") -> Scene:
         raise PerceptionError(f"no perception backend {backend!r}: choose one of {', '.join(BACKENDS)}")
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
         raise ValueError(f"image must be uint8 (H, W, 3), not {image.dtype} {image.shape}")
-    from core.edges import without_islands
+    from core.edges import resized, without_islands
 
     root, raw_sky = _network_maps(image)
     sky = without_islands(raw_sky)
@@ -65,16 +66,12 @@ def perceive(image: NDArray[np.uint8], backend: str = "shipped") -> Scene:
     if backend == "depth-anything":
         from core.depth_anything import estimate
 
-        disparity = estimate(image)
-    return assembled(image, disparity, sky, metric=False)
+        disparity = resized(estimate(image), (sky.shape[1], sky.shape[0]))
+    return assembled(image, opened(disparity, sky), sky)
 
 
-def assembled(image: NDArray[np.uint8], disparity: NDArray[np.float32], sky: NDArray[np.float32], *, metric: bool) -> Scene:
-    """Make a scene of raw maps of any sizes: aligned with the photo's edges, continued under the sky, normalised.
-
-    ``metric`` disparity keeps its zero; what networks guess from one photo is compressed towards the middle (their farthest
-    mountains at a fifth of the nearest ground, six steps away), so its zero is moved to the far land, as the paper does.
-    """
+def assembled(image: NDArray[np.uint8], disparity: NDArray[np.float32], sky: NDArray[np.float32]) -> Scene:
+    """Make a scene of raw maps of any sizes: aligned with the photo's edges, continued under the sky, normalised."""
     from core.edges import crisp_sky, land_extended, resized, snapped
 
     h, w = image.shape[:2]
@@ -85,23 +82,19 @@ def assembled(image: NDArray[np.uint8], disparity: NDArray[np.float32], sky: NDA
     sky_here = resized(fine_sky, geometry)
     land = land_extended(resized(disparity, geometry), sky_here, rim=3)
     sharp = land_extended(snapped(land, low), sky_here, rim=1)
-    return Scene(normalised(sharp, fine_sky, metric=metric), fine_sky)
+    return Scene(normalised(sharp, fine_sky), fine_sky)
 
 
-def normalised(disparity: NDArray[np.float32], sky: NDArray[np.float32], *, metric: bool = True) -> NDArray[np.float32]:
+def normalised(disparity: NDArray[np.float32], sky: NDArray[np.float32]) -> NDArray[np.float32]:
     """Scale disparity (h, w) so that the 97th percentile of land (sky < 0.5; all, if there is none) is 0.8; clip to [0.01, 1].
 
-    ``sky`` may have another size. Unless ``metric``, the far land (2nd percentile) is first moved close to zero; a shift of
-    disparity keeps planes planes, as they are linear in it.
+    ``sky`` may have another size.
     """
     from core.edges import resized
 
     if sky.shape != disparity.shape:
         sky = resized(sky, (disparity.shape[1], disparity.shape[0]))
     land = disparity[sky < 0.5]
-    if not metric and land.size:
-        zero = _distance_of_zero(land, 1.0 - land.size / disparity.size)
-        disparity, land = disparity - zero, land - zero
     near = float(np.percentile(land if land.size else disparity, NEAR_PERCENTILE))
     if not np.isfinite(near) or near <= 1e-9:  # no depth at all: a wall at middle distance
         return np.full(disparity.shape, 0.5 * NEAR_LAND, np.float32)
@@ -109,15 +102,35 @@ def normalised(disparity: NDArray[np.float32], sky: NDArray[np.float32], *, metr
     return np.asarray(scaled, np.float32)
 
 
-def _distance_of_zero(land: NDArray[np.float32], sky_share: float) -> float:
-    """Return the constant by which guessed disparity of ``land`` (n,) lies too high.
+def opened(disparity: NDArray[np.float32], sky: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give disparity (h, w) that a network guessed from one photo its depth; ``sky`` (h, w).
 
-    In full only where ``sky_share`` shows an open sky: without one the farthest land may be a wall of trees. Never so much
-    that the range of the land, and its errors, are stretched more than ``_MOST_STRETCH`` times.
+    Such guesses are compressed: far mountains at a fifth of the nearest ground's disparity, six strides away. Disparity is
+    known up to scale and shift, and a shift keeps planes planes, so its zero is moved to the far land, as
+    InfiniteNature-Zero does. Where there is hardly any depth to stretch, as over a calm lake, a level ground from the
+    horizon to the viewer takes its place.
     """
+    land = disparity[sky < 0.5]
+    if land.size < _LEAST_SIDE:
+        return disparity
     far, near = (float(value) for value in np.percentile(land, (FAR_PERCENTILE, NEAR_PERCENTILE)))
-    trust = 0.5 + 0.5 * float(np.clip((sky_share - 0.01) / 0.04, 0.0, 1.0))
-    return max(0.0, min(trust * FAR_SHIFT * far, near * (1.0 - 1.0 / _MOST_STRETCH)))
+    openness = float(np.clip((1.0 - land.size / disparity.size - 0.01) / 0.04, 0.0, 1.0))
+    # without sky the farthest land may be a wall of trees: half way then
+    shift = min((0.5 + 0.5 * openness) * FAR_SHIFT * far, near * (1.0 - 1.0 / _MOST_STRETCH))
+    out = (disparity - shift) * (NEAR_LAND / max(near - shift, 1e-6))
+    contrast = 1.0 - far / max(near, 1e-6)
+    doubt = openness * float(np.clip((_CONTRAST[1] - contrast) / (_CONTRAST[1] - _CONTRAST[0]), 0.0, 1.0))
+    return np.asarray(out + doubt * (_level_ground(sky) - out), np.float32)
+
+
+def _level_ground(sky: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Disparity (h, w) of a plane that meets the lowest part of the skyline at infinity and the bottom edge at 1."""
+    h, w = sky.shape
+    rows = np.arange(h, dtype=np.float32)[:, None]
+    lowest_sky = np.where(sky > 0.5, rows, -1.0).max(axis=0)
+    horizon = min(float(np.percentile(lowest_sky, 95.0)), 0.9 * h)
+    ramp = np.maximum(rows - horizon, 0.0) / (h - horizon)
+    return np.broadcast_to(ramp, (h, w)).astype(np.float32)
 
 
 def plain_scene(width: int, height: int, image: NDArray[np.uint8] | None = None) -> Scene:

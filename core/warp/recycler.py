@@ -36,6 +36,8 @@ class Recycler:
         size = math.prod(shape) * np.dtype(dtype).itemsize
         if size < _SMALLEST:
             return np.empty(shape, dtype)
+        grain = 1 << (size.bit_length() - 4)  # at most 1/8 too large: meshes differ a little in size from keyframe to keyframe
+        size = -(-size // grain) * grain
         with self._lock:
             for block in self._blocks:
                 if block.size == size and sys.getrefcount(block) == _UNUSED:

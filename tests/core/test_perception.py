@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 
 from core import perception
 from core.errors import PerceptionError, WeightsError
-from core.perception import Scene, depth_report, normalised, perceive, plain_scene
+from core.perception import Scene, depth_report, normalised, opened, perceive, plain_scene
 
 
 def promises_kept(scene: Scene) -> None:
@@ -140,12 +140,21 @@ def test_normalised_does_not_depend_on_scale(scale):
 def test_far_land_is_far_under_an_open_sky():
     disparity = np.linspace(0.3, 0.8, 100, dtype=np.float32)[:, None].repeat(50, axis=1)
     sky = np.zeros((100, 50), np.float32)
-    closed = normalised(disparity, sky, metric=False)
+    closed = opened(disparity, sky)
     sky[:10] = 1.0
-    far = normalised(disparity, sky, metric=False)
-    assert far[10, 0] < 0.15 < closed[10, 0] < normalised(disparity, sky)[10, 0]
-    steps = np.diff(far[10:90, 0])
-    np.testing.assert_allclose(steps, steps.mean(), rtol=1e-3)  # a shift and a scale: planes stay planes
+    far = opened(disparity, sky)
+    assert far[10, 0] < 0.15 < closed[10, 0] < disparity[10, 0]
+    np.testing.assert_allclose(np.diff(far[:, 0]), np.diff(far[:2, 0]), rtol=1e-3)  # shift and scale: planes stay planes
+
+
+def test_a_lake_without_depth_is_level():
+    rng = np.random.default_rng(0)
+    disparity = cv2.GaussianBlur(rng.random((100, 150)).astype(np.float32), (0, 0), 8) * 0.2 + 0.6
+    sky = np.zeros((100, 150), np.float32)
+    sky[:40] = 1.0
+    ground = opened(disparity, sky)[45:]
+    assert ground.std(axis=1).max() < 0.02
+    assert (np.diff(ground.mean(axis=1)) > 0.0).all()
 
 
 def test_plain_scene_is_land_below_and_sky_above():

@@ -32,9 +32,7 @@ def build(folder):
         function = getattr(loaded, f"host_{name}")
 
         def launch(grid, block, arguments):
-            passed = (
-                ctypes.c_void_p(a.ctypes.data) if isinstance(a, np.ndarray) else SCALARS[type(a)](a) for a in arguments
-            )
+            passed = (ctypes.c_void_p(a.ctypes.data) if isinstance(a, np.ndarray) else SCALARS[type(a)](a) for a in arguments)
             function(ctypes.c_uint(grid[0]), ctypes.c_uint(block[0]), *passed)
 
         return launch

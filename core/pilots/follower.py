@@ -92,7 +92,7 @@ class Follower:
         return self._join is not None and self._time >= max(self._seconds, self._join.seconds)
 
     def advance(self, craft: Craft, steering: Steering, surroundings: Surroundings | None, dt: float) -> Craft:
-        """See ``core.pilot.Pilot``; steering and surroundings are not heeded."""
+        """See ``core.pilots.pilot.Pilot``; steering and surroundings are not heeded."""
         del steering, surroundings
         if dt <= 0.0 or self.done:
             return craft

@@ -1,9 +1,9 @@
 """ClassicalGenerator: completes views without any training. The fallback when weights are missing, and the baseline to beat.
 
 What it is: small holes are filled from the land behind them, large ones by the start photo seen in that direction
-(``core.prior``), so that new land keeps rising beyond every ridge; stretched land gets texture of the photo's strength
-(``core.detail``) and the photo's colours for its distance (``core.palette``). What it is not: it knows no things. It draws no
-tree and no house; after a minute the ground is texture that is plausible and means nothing, under the photo's own skyline.
+(``core.classical.prior``), so that new land keeps rising beyond every ridge; stretched land gets texture of the photo's strength
+(``core.classical.detail``) and the photo's colours for its distance (``core.classical.palette``). What it is not: it knows no
+things. It draws no tree and no house; after a minute the ground is plausible texture under the photo's own skyline.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from core.detail import DetailStyle, blurred
+from core.classical.detail import DetailStyle, blurred
+from core.classical.palette import Palette
+from core.classical.prior import Prior, PriorView
+from core.classical.pushpull import push_pull
 from core.generator import RefinedView, WarpedView
-from core.palette import Palette
-from core.prior import Prior, PriorView
-from core.pushpull import push_pull
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.camera import angles
-from core.pilot import BASE_SPEED, Response, glide
+from core.pilots.pilot import BASE_SPEED, Response, glide
 from core.steering import Craft, Motion, Surroundings
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Autopilot:
         self._shares: tuple[float, float] | None = None  # open and near, to be kept
 
     def advance(self, craft: Craft, steering: Steering, surroundings: Surroundings | None, dt: float) -> Craft:
-        """See ``core.pilot.Pilot``. Of the controls only the speed factors are heeded."""
+        """See ``core.pilots.pilot.Pilot``. Of the controls only the speed factors are heeded."""
         if dt <= 0.0:
             return craft
         self._time += dt

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
-from core.pushpull import push_pull
+from core.classical.pushpull import push_pull
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from core.camera import Camera, Intrinsics, angles, rigid, turn
 from core.errors import PilotError
-from core.path import HomePilot, Path, RewindPilot
-from core.path_file import load_path, save_path
-from core.pilot import ManualPilot
 from core.pilots import make_pilot
+from core.pilots.path import HomePilot, Path, RewindPilot
+from core.pilots.path_file import load_path, save_path
+from core.pilots.pilot import ManualPilot
 from core.steering import Craft, Motion, Steering
 
 LENS = Intrinsics.from_fov(math.radians(55.0), 1.6)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.camera import rigid, turn
-from core.follower import Follower, smootherstep
+from core.pilots.follower import Follower, smootherstep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +110,7 @@ class CinematicPilot(Follower):
         self._begun = False
 
     def advance(self, craft: Craft, steering: Steering, surroundings: Surroundings | None, dt: float) -> Craft:
-        """See ``core.pilot.Pilot``."""
+        """See ``core.pilots.pilot.Pilot``."""
         if not self._begun:
             self._start, self._begun = craft.camera.world_from_camera, True
         return super().advance(craft, steering, surroundings, dt)

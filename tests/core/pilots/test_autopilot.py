@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from core.autopilot import Autopilot
 from core.camera import Camera, Intrinsics, angles, rigid, turn
+from core.pilots.autopilot import Autopilot
 from core.steering import Craft, Motion, Steering, Surroundings
 
 LENS = Intrinsics.from_fov(math.radians(55.0), 1.6)

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from core.camera import Camera, Intrinsics, angles, rigid, turn
-from core.cinematic import CINEMATICS, UNKNOWN_REACH, CinematicPilot, scene_reach
 from core.errors import PilotError
 from core.pilots import PILOTS, make_pilot
+from core.pilots.cinematic import CINEMATICS, UNKNOWN_REACH, CinematicPilot, scene_reach
 from core.steering import Craft, Motion, Steering
 
 if TYPE_CHECKING:
-    from core.pilot import Pilot
+    from core.pilots.pilot import Pilot
 
 LENS = Intrinsics.from_fov(math.radians(55.0), 1.6)
 ELSEWHERE = rigid(turn(0.7, -0.2), np.array([3.0, -1.0, 5.0]))

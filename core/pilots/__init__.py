@@ -6,15 +6,15 @@ import math
 from pathlib import Path as File
 from typing import TYPE_CHECKING
 
-from core.autopilot import Autopilot
-from core.cinematic import CINEMATICS, UNKNOWN_REACH, CinematicPilot
 from core.errors import PilotError
-from core.follower import Follower
-from core.path_file import load_path
-from core.pilot import ManualPilot
+from core.pilots.autopilot import Autopilot
+from core.pilots.cinematic import CINEMATICS, UNKNOWN_REACH, CinematicPilot
+from core.pilots.follower import Follower
+from core.pilots.path_file import load_path
+from core.pilots.pilot import ManualPilot
 
 if TYPE_CHECKING:
-    from core.pilot import Pilot
+    from core.pilots.pilot import Pilot
 
 PILOTS = (ManualPilot.name, Autopilot.name, *CINEMATICS)
 
@@ -22,7 +22,7 @@ PILOTS = (ManualPilot.name, Autopilot.name, *CINEMATICS)
 def make_pilot(what: str, seed: int = 0, reach: float = UNKNOWN_REACH, seconds: float | None = None) -> Pilot:
     """Return the pilot called ``what``: one of ``PILOTS``, or a path file's name.
 
-    ``reach`` scales cinematic moves (``core.cinematic.scene_reach``) and ``seconds`` sets their duration.
+    ``reach`` scales cinematic moves (``core.pilots.cinematic.scene_reach``) and ``seconds`` sets their duration.
     Raises PilotError if there is no such pilot or the file cannot be read.
     """
     if seconds is not None and not 0.0 < seconds < math.inf:

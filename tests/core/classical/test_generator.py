@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.camera import Camera, turn
-from core.classical import ClassicalGenerator, mirrored_texture
+from core.classical.detail import BANDS, DetailStyle, bands, strength
+from core.classical.generator import ClassicalGenerator, mirrored_texture
+from core.classical.prior import Prior
+from core.classical.pushpull import push_pull
 from core.compose import compose
-from core.detail import BANDS, DetailStyle, bands, strength
 from core.frame import Layer
 from core.generator import RefinedView, WarpedView
 from core.keyframe import Keyframe
-from core.prior import Prior
-from core.pushpull import push_pull
 from core.sky import Dome
 from core.warp import make_warper, warp
 

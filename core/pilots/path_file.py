@@ -14,7 +14,7 @@ import numpy as np
 
 from core.camera import angles, inverse, orthonormalised
 from core.errors import PilotError
-from core.path import Path
+from core.pilots.path import Path
 
 if TYPE_CHECKING:
     import pathlib

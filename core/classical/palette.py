@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from core.detail import blurred
+from core.classical.detail import blurred
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.camera import angles, rigid, turn
-from core.follower import Follower
+from core.pilots.follower import Follower
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -172,7 +172,7 @@ class RewindPilot(Follower):
         super().__init__("rewind", lambda t: path.pose(self._place(t)), cruise + self._ramp)
 
     def advance(self, craft: Craft, steering: Steering, surroundings: Surroundings | None, dt: float) -> Craft:
-        """See ``core.pilot.Pilot``."""
+        """See ``core.pilots.pilot.Pilot``."""
         craft = super().advance(craft, steering, surroundings, dt)
         self._path.cut(0.0 if self.done else self._place(self.time))
         return craft
@@ -200,7 +200,7 @@ class HomePilot(Follower):
         super().__init__("home", lambda _: path.start.copy(), 0.0)
 
     def advance(self, craft: Craft, steering: Steering, surroundings: Surroundings | None, dt: float) -> Craft:
-        """See ``core.pilot.Pilot``."""
+        """See ``core.pilots.pilot.Pilot``."""
         craft = super().advance(craft, steering, surroundings, dt)
         if self.done:
             self._path.cut(0.0)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.camera import Camera, Intrinsics, angles, rigid, turn
-from core.pilot import ManualPilot, Response, glide, ground_push
+from core.pilots.pilot import ManualPilot, Response, glide, ground_push
 from core.steering import Craft, Motion, Steering, Surroundings
 
 LENS = Intrinsics.from_fov(math.radians(55.0), 1.6)
