@@ -57,7 +57,7 @@ def start_recording(app: App) -> None:
 
 def stop_recording(app: App) -> None:
     """Stop; the file is closed behind the flight. The path flown so far goes beside it, for ``film --pilot``."""
-    from core.path_file import save_path
+    from core.pilots.path_file import save_path
 
     capture, app.capture = app.capture, None
     app.quality.frozen = False
@@ -96,7 +96,7 @@ def toggle_autopilot(app: App) -> None:
 
 def next_cinematic(app: App) -> None:
     """Start the cinematic move after the present one."""
-    from core.cinematic import CINEMATICS
+    from core.pilots.cinematic import CINEMATICS
 
     if app.flight is not None:
         names = list(CINEMATICS)

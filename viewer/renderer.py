@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DebugView", "Renderer"]
 
+
 class Renderer:
     """Draws frames, the photo before there is a flight, debug views and overlays. One for the life of an OpenGL context.
 
