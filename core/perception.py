@@ -59,15 +59,16 @@ def perceive(image: NDArray[np.uint8], backend: str = "shipped") -> Scene:
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
         raise ValueError(f"image must be uint8 (H, W, 3), not {image.dtype} {image.shape}")
     from core.edges import resized, without_islands
+    from core.water import levelled
 
-    root, raw_sky = _network_maps(image)
+    root, raw_sky, water = _network_maps(image)
     sky = without_islands(raw_sky)
     disparity = np.square(root)
     if backend == "depth-anything":
         from core.depth_anything import estimate
 
         disparity = resized(estimate(image), (sky.shape[1], sky.shape[0]))
-    return assembled(image, opened(disparity, sky), sky)
+    return assembled(image, levelled(opened(disparity, sky), water), sky)
 
 
 def assembled(image: NDArray[np.uint8], disparity: NDArray[np.float32], sky: NDArray[np.float32]) -> Scene:
@@ -175,8 +176,8 @@ def _network() -> PerceptionNetwork:
     return channels_last(network).eval()
 
 
-def _network_maps(image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Run the network on the photo and its mirror image: root disparity and sky, (h, w) float32 in [0, 1] each."""
+def _network_maps(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Run the network on the photo and its mirror image: root disparity, sky and water, (3, h, w) float32 in [0, 1]."""
     import torch
 
     h, w = image.shape[:2]
@@ -186,8 +187,8 @@ def _network_maps(image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArra
     with torch.inference_mode():
         both = torch.cat([x, x.flip(3)]).contiguous(memory_format=torch.channels_last)
         logits = _network()(both)
-        maps = ((logits[:1] + logits[1:].flip(3)) * 0.5).sigmoid().numpy()
-    return maps[0, 0], maps[0, 1]
+        maps = ((logits[:1] + logits[1:].flip(3)) * 0.5).sigmoid()
+    return np.asarray(maps[0].numpy(), np.float32)
 
 
 def _as_float(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.float32]:

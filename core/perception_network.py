@@ -133,10 +133,10 @@ class _Fuse(nn.Module):
 
 
 class PerceptionNetwork(nn.Module):
-    """Photograph (N, 3, H, W) in [0, 1], sides multiples of 32, to (N, 2, H, W) logits.
+    """Photograph (N, 3, H, W) in [0, 1], sides multiples of 32, to (N, 3, H, W) logits.
 
     Channel 0: root disparity, ``disparity = sigmoid(x) ** 2``, 97th percentile of land at 0.8, meaningless under sky.
-    Channel 1: sky, ``sky = sigmoid(x)``.
+    Channels 1 and 2: sky and open water, probabilities ``sigmoid(x)``.
     """
 
     def __init__(self, widths: tuple[int, ...] = (128, 96, 64, 48, 32, 16)) -> None:
@@ -151,7 +151,7 @@ class PerceptionNetwork(nn.Module):
         self.narrow = nn.Conv2d(finer[-1], last, 1)
         self.detail = nn.Conv2d(3, last, 3, padding=1)
         self.refine = nn.Conv2d(last, last, 3, padding=1)
-        self.head = nn.Conv2d(last, 2, 3, padding=1)
+        self.head = nn.Conv2d(last, 3, 3, padding=1)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the logits; see the class."""

@@ -14,10 +14,11 @@ import logging
 import math
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
@@ -27,10 +28,12 @@ from core.perception_network import PerceptionNetwork, channels_last
 from core.training.perception_data import Batch, batch_at, plain_batch
 from core.training.perception_losses import figures, perception_loss
 from core.training.shards import Sample, read_shards
+from core.training.water_labels import unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
 log = logging.getLogger(__name__)
@@ -196,16 +199,43 @@ def evaluate(network: PerceptionNetwork, samples: Sequence[Sample], long_side: i
         batch = plain_batch(sample, (max(32, round(w * scale / 32) * 32), max(32, round(h * scale / 32) * 32)))
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
             logits = network(batch.photo.contiguous(memory_format=torch.channels_last)).float().sigmoid()
-        rows.append(asdict(figures(logits[0, 0].square().numpy(), logits[0, 1].numpy(), batch)))
+        root, sky, water = logits[0]
+        rows.append(
+            asdict(figures(root.square().numpy(), sky.numpy(), batch)) | {"water_iou": _water_overlap(water, batch.water[0, 0])}
+        )
     return {name: float(np.nanmean([row[name] for row in rows])) for name in rows[0]}
 
 
-def train(recipe: Recipe, data: Path, out: Path, encoder: Path | None) -> None:
-    """Run or resume a training. Raises TrainingError if photos or encoder weights are missing."""
+def _water_overlap(water: Tensor, label: Tensor) -> float:
+    if float((label > 0.5).float().mean()) < 0.02:
+        return math.nan
+    return float(((water > 0.5) & (label > 0.5)).sum() / ((water > 0.5) | (label > 0.5)).sum())
+
+
+def with_water(samples: Sequence[Sample], file: Path | None) -> list[Sample]:
+    """Give samples the water labels that ``core.training.water_labels`` wrote to ``file``."""
+    if file is None:
+        return list(samples)
+    if not file.is_file():
+        raise TrainingError(f"--water {file} does not exist: make it with core.training.water_labels")
+    with np.load(file) as labels:
+        return [replace(sample, water=_enlarged(labels[sample.info["id"]], sample.sky.shape)) for sample in samples]
+
+
+def _enlarged(bits: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    mask = unpacked(bits).astype(np.uint8) * 255
+    return np.asarray(cv2.resize(mask, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def train(recipe: Recipe, data: Path, out: Path, encoder: Path | None = None, water: Path | None = None) -> None:
+    """Run or resume a training; without ``water`` labels the network does not learn water.
+
+    Raises TrainingError if photos, labels or encoder weights are missing.
+    """
     shards = sorted(data.glob("train-*.tar"))
     if not shards or not (data / "val.tar").is_file():
         raise TrainingError(f"no train-*.tar and val.tar in {data}: name the folder of the shards with --data")
-    samples, held_out = read_shards(shards), read_shards([data / "val.tar"])
+    samples, held_out = (with_water(read_shards(paths), water) for paths in (shards, [data / "val.tar"]))
     # the few sharp photos count three times; frames that are all doubtful sky teach nothing about land
     samples = [s for s in samples if not (s.info["sky"] > 0.97 and s.info["iou"] < 0.7)]
     samples += 2 * [s for s in samples if s.info["kind"] == "wide"]
@@ -239,12 +269,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of train-*.tar and val.tar")
     parser.add_argument("--out", type=Path, default=Path("runs/perception"))
     parser.add_argument("--encoder", type=Path, help="EfficientNet-Lite0 weights, safetensors (default: installed package)")
+    parser.add_argument("--water", type=Path, help="water labels made by core.training.water_labels")
     parser.add_argument("--steps", type=int, default=Recipe.steps)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(args.threads)
-    train(Recipe(steps=args.steps), args.data, args.out, args.encoder)
+    train(Recipe(steps=args.steps), args.data, args.out, args.encoder, args.water)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ class Batch:
 
     ``root`` is the square root of disparity in [0, 1], continued across the skyline from the nearest land; ``land`` in {0, 1}
     says where it is known and ``weight`` in [0, 1] what it counts; ``sky`` in [0, 1]; ``trust`` (N, 1, 1, 1) in [0, 1] is
-    the weight of the sky label.
+    the weight of the sky label; ``water`` in {0, 1}, -1 where not labelled.
     """
 
     photo: Tensor
@@ -38,6 +38,7 @@ class Batch:
     weight: Tensor
     sky: Tensor
     trust: Tensor
+    water: Tensor
 
 
 def batch_at(samples: Sequence[Sample], step: int, count: int, size: tuple[int, int], seed: int = 0) -> Batch:
@@ -50,7 +51,7 @@ def batch_at(samples: Sequence[Sample], step: int, count: int, size: tuple[int, 
 
 def plain_batch(sample: Sample, size: tuple[int, int]) -> Batch:
     """Return one sample, resized to ``size`` = (width, height) and not augmented, as a batch of one."""
-    return _stacked([_resized(sample.photo, sample.root, sample.sky, size, _trust(sample))])
+    return _stacked([(_resized(sample, np.s_[:, :], size), _trust(sample))])
 
 
 def _shuffled(total: int, position: int, seed: int) -> int:
@@ -66,7 +67,7 @@ def _trust(sample: Sample) -> float:
     return trust * (0.2 if fraction > 0.9 else 1.0)
 
 
-_Item = tuple[tuple["NDArray[np.float32]", ...], float]  # photo, root, land, weight, sky; trust
+_Item = tuple[tuple["NDArray[np.float32]", ...], float]  # photo, root, land, weight, sky, water; trust
 
 
 def _augmented(sample: Sample, size: tuple[int, int], rng: np.random.Generator) -> _Item:
@@ -77,15 +78,14 @@ def _augmented(sample: Sample, size: tuple[int, int], rng: np.random.Generator) 
     cw, ch = max(8, min(w, round(width))), max(8, min(h, round(width / aspect)))
     x, y = int(rng.integers(0, w - cw + 1)), int(rng.integers(0, h - ch + 1))
     window = np.s_[y : y + ch, x : x + cw]
-    arrays, trust = _resized(sample.photo[window], sample.root[window], sample.sky[window], size, _trust(sample))
+    arrays = _resized(sample, window, size)
     if rng.random() < 0.5:
         arrays = tuple(array[:, ::-1] for array in arrays)
-    return (_recoloured(arrays[0], rng), *arrays[1:]), trust
+    return (_recoloured(arrays[0], rng), *arrays[1:]), _trust(sample)
 
 
-def _resized(
-    photo: NDArray[np.uint8], root: NDArray[np.uint8], sky: NDArray[np.uint8], size: tuple[int, int], trust: float
-) -> _Item:
+def _resized(sample: Sample, window: tuple[slice, slice], size: tuple[int, int]) -> tuple[NDArray[np.float32], ...]:
+    photo, root, sky = sample.photo[window], sample.root[window], sample.sky[window]
     known = ((root > _LAND_BYTES) & (sky < 26)).astype(np.float32)
     shrink = size[0] < photo.shape[1]
     how = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
@@ -99,8 +99,15 @@ def _resized(
         land.astype(np.float32),
         np.maximum(land, _BEYOND * cv2.dilate(land.astype(np.float32), np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8))),
         cv2.resize(sky, size, interpolation=how).astype(np.float32) / 255.0,
+        _water(sample, window, size),
     )
-    return tuple(np.asarray(array, np.float32) for array in arrays), trust
+    return tuple(np.asarray(array, np.float32) for array in arrays)
+
+
+def _water(sample: Sample, window: tuple[slice, slice], size: tuple[int, int]) -> NDArray[np.float32]:
+    if sample.water is None:
+        return np.full((size[1], size[0]), -1.0, np.float32)
+    return np.asarray(cv2.resize(sample.water[window], size, interpolation=cv2.INTER_AREA) > 127, np.float32)
 
 
 def _recoloured(photo: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -119,5 +126,6 @@ def _recoloured(photo: NDArray[np.float32], rng: np.random.Generator) -> NDArray
 
 def _stacked(items: Sequence[_Item]) -> Batch:
     photo = torch.from_numpy(np.stack([arrays[0] for arrays, _ in items])).permute(0, 3, 1, 2)
-    root, land, weight, sky = (torch.from_numpy(np.stack([arrays[k] for arrays, _ in items]))[:, None] for k in range(1, 5))
-    return Batch(photo, root, land, weight, sky, torch.tensor([trust for _, trust in items]).reshape(-1, 1, 1, 1))
+    maps = [torch.from_numpy(np.stack([arrays[k] for arrays, _ in items]))[:, None] for k in range(1, 6)]
+    root, land, weight, sky, water = maps
+    return Batch(photo, root, land, weight, sky, torch.tensor([trust for _, trust in items]).reshape(-1, 1, 1, 1), water)

@@ -19,9 +19,9 @@ _GRADIENT_SCALES = 4
 
 
 def perception_loss(logits: Tensor, batch: Batch) -> dict[str, Tensor]:
-    """Return the weighted loss terms of (N, 2, H, W) logits; their sum is what is minimised."""
+    """Return the weighted loss terms of (N, 3, H, W) logits; their sum is what is minimised."""
     logits = logits.float()
-    root, sky = torch.sigmoid(logits[:, :1]), logits[:, 1:]
+    root, sky, water = torch.sigmoid(logits[:, :1]), logits[:, 1:2], logits[:, 2:]
     log, truth = root.clamp_min(1e-3).log(), batch.root.clamp_min(0.1).log()
     land = batch.weight
     return {
@@ -30,6 +30,7 @@ def perception_loss(logits: Tensor, batch: Batch) -> dict[str, Tensor]:
         "log": 1.5 * _scale_invariant_loss(log, truth, land),
         "gradient": 2.0 * _gradient_loss(log, truth, land),
         "sky": _sky_loss(sky, batch.sky, batch.trust),
+        "water": _water_loss(water, batch.water),
     }
 
 
@@ -77,6 +78,12 @@ def _sky_loss(logits: Tensor, sky: Tensor, trust: Tensor) -> Tensor:
     apart = (guess - sky).abs().sum((1, 2, 3))
     overlap = apart / (guess + sky).sum((1, 2, 3)).clamp_min(50.0)
     return (entropy * weight).mean() + 0.5 * (overlap * trust.flatten()).mean()
+
+
+def _water_loss(logits: Tensor, water: Tensor) -> Tensor:
+    labelled = (water >= 0.0).float()
+    entropy = functional.binary_cross_entropy_with_logits(logits, water.clamp_min(0.0), reduction="none")
+    return 0.5 * _masked_mean(entropy, labelled)
 
 
 @dataclass(frozen=True)

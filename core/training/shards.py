@@ -25,12 +25,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One labelled photo: ``photo`` uint8 (H, W, 3) RGB, ``root`` uint8 (H, W) = 255 * sqrt(disparity), ``sky`` uint8 (H, W)."""
+    """One labelled photo: ``photo`` uint8 (H, W, 3) RGB, ``root`` uint8 (H, W) = 255 * sqrt(disparity), ``sky`` uint8 (H, W).
+
+    ``water`` uint8 (H, W), 0 or 255, if it was labelled.
+    """
 
     photo: NDArray[np.uint8]
     root: NDArray[np.uint8]
     sky: NDArray[np.uint8]
     info: dict[str, Any]
+    water: NDArray[np.uint8] | None = None
 
 
 def read_shards(paths: Sequence[Path]) -> list[Sample]:

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(arguments)
     segment = _segmenter(args.model)
-    labels = {}
+    labels: dict[str, Any] = {}
     for shard in (*sorted(args.data.glob("train-*.tar")), args.data / "val.tar"):
         for sample in read_shards([shard]):
             water = np.isin(segment(sample.photo), WATER).astype(np.uint8)

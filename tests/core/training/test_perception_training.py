@@ -91,7 +91,7 @@ def test_unreadable_shards_are_refused(tmp_path):
 def test_batches_depend_on_seed_and_step_alone(samples):
     first, again = (batch_at(samples, 7, 4, (64, 32)) for _ in range(2))
     other = batch_at(samples, 8, 4, (64, 32))
-    for name in ("photo", "root", "land", "weight", "sky", "trust"):
+    for name in ("photo", "root", "land", "weight", "sky", "trust", "water"):
         assert torch.equal(getattr(first, name), getattr(again, name))
     assert not torch.equal(first.photo, other.photo)
     assert first.photo.shape == (4, 3, 32, 64)
@@ -106,21 +106,22 @@ def test_sky_never_bleeds_into_land(samples):
 
 def perfect_logits(batch):
     root, sky = batch.root.clamp(0.01, 0.99), batch.sky.clamp(1e-4, 1 - 1e-4)
-    return torch.cat([torch.logit(root), torch.logit(sky)], 1)
+    return torch.cat([torch.logit(root), torch.logit(sky), torch.full_like(sky, -9.0)], 1)
 
 
 def test_losses_vanish_at_the_truth_and_only_there(samples):
     batch = plain_batch(samples[0], (64, 64))
     perfect = perception_loss(perfect_logits(batch), batch)
     assert sum(map(float, perfect.values())) < 0.15
-    worse = perception_loss(perfect_logits(batch) + torch.randn(1, 2, 64, 64, generator=torch.manual_seed(0)), batch)
-    assert all(float(worse[name]) > float(perfect[name]) + 0.01 for name in perfect)
+    worse = perception_loss(perfect_logits(batch) + torch.randn(1, 3, 64, 64, generator=torch.manual_seed(0)), batch)
+    assert all(float(worse[name]) > float(perfect[name]) + 0.01 for name in perfect if name != "water")
+    assert float(worse["water"]) == 0.0  # not labelled
 
 
 def test_affine_loss_ignores_scale_and_shift(samples):
     batch = plain_batch(samples[0], (64, 64))
     disparity = 0.5 * batch.root.square() + 0.2
-    logits = torch.cat([torch.logit(disparity.sqrt()), torch.zeros_like(disparity)], 1)
+    logits = torch.cat([torch.logit(disparity.sqrt()), *[torch.zeros_like(disparity)] * 2], 1)
     terms = perception_loss(logits, batch)
     assert float(terms["affine"]) < 1e-3
     assert float(terms["absolute"]) > 0.05
@@ -159,7 +160,7 @@ def test_folded_encoder_equals_the_original():
 def test_network_shapes():
     network = PerceptionNetwork().eval()
     with torch.inference_mode():
-        assert network(torch.rand(2, 3, 64, 96)).shape == (2, 2, 64, 96)
+        assert network(torch.rand(2, 3, 64, 96)).shape == (2, 3, 64, 96)
 
 
 def test_encoder_weights_must_exist(tmp_path):
