@@ -14,7 +14,7 @@ from viewer.controls import Controls, help_lines
 from viewer.hud import Hud, Meters
 from viewer.loader import Loader
 from viewer.quality import Quality
-from viewer.stage import Corner, Stage
+from viewer.stage import MARGIN, Corner, Stage
 from viewer.trace import trace
 from viewer.window import open_window
 
@@ -163,12 +163,13 @@ class App:
         if self.closing is not None and self.closing.done:
             self.hud.report(str(self.closing.error) if self.closing.error else None)
             self.closing = None
-        if self.flight is not None and self.hud.visible:
-            self.stage.overlay(self.hud.status_picture(self.flight.status(), self.meters), Corner.BOTTOM_LEFT)
+        room = self.stage.size[0] - 2 * MARGIN
+        if self.flight is not None:
+            self.stage.overlay(self.hud.status_picture(self.flight.status(), self.meters, room), Corner.BOTTOM_LEFT)
             self.hud.report(self.flight.refiner.last_error)
         if self.hud.help_visible:
             self.stage.overlay(self.hud.help_picture(help_lines()), Corner.CENTRE)
-        if (message := self.hud.message_picture()) is not None:
+        if (message := self.hud.message_picture(room)) is not None:
             self.stage.overlay(message, Corner.TOP_LEFT)
 
     def _count(self, now: float) -> None:

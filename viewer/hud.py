@@ -48,7 +48,6 @@ class Hud:
     """Chooses the lines to show and turns them into pictures; a picture is redrawn only when its text changes."""
 
     scale: float = 1.0  # framebuffer pixels per point
-    visible: bool = True
     help_visible: bool = False
     _message: str = ""
     _until: float = 0.0
@@ -70,8 +69,8 @@ class Hud:
         """The line being shown, or an empty string."""
         return self._message if time.monotonic() < self._until else ""
 
-    def status_picture(self, status: FlightStatus, meters: Meters) -> NDArray[np.uint8]:
-        """One line of instruments, (h, w, 4) uint8 with straight alpha."""
+    def status_picture(self, status: FlightStatus, meters: Meters, width: float = math.inf) -> NDArray[np.uint8]:
+        """Return the instruments, (h, w, 4) uint8 with straight alpha, on as many lines as ``width`` pixels need."""
         heading = math.degrees(status.heading) % 360.0
         words = [
             f"{status.pilot}",
@@ -88,11 +87,13 @@ class Hud:
             record = f"REC {int(meters.recording) // 60:02d}:{int(meters.recording) % 60:02d}"
             if meters.dropped:
                 record += f"  {meters.dropped} dropped"
-        return self._cached("status", ["   ".join(words)], record)
+        return self._cached("status", wrapped(words, width - 2 * PADDING * self.scale, self.scale), record)
 
-    def message_picture(self) -> NDArray[np.uint8] | None:
-        """Return the present message, if any."""
-        return self._cached("message", [self.message]) if self.message else None
+    def message_picture(self, width: float = math.inf) -> NDArray[np.uint8] | None:
+        """Return the present message, if any, wrapped to ``width`` pixels."""
+        if not self.message:
+            return None
+        return self._cached("message", wrapped(self.message.split(), width - 2 * PADDING * self.scale, self.scale, " "))
 
     def help_picture(self, lines: Sequence[tuple[str, str]]) -> NDArray[np.uint8]:
         """Return the table of controls: pairs of keys and what they do."""
@@ -105,6 +106,17 @@ class Hud:
             known = (key, text_picture(lines, alert, self.scale))
             self._pictures[name] = known
         return known[1]
+
+
+def wrapped(words: Sequence[str], width: float, scale: float = 1.0, space: str = "   ") -> list[str]:
+    """Join ``words`` into lines of at most ``width`` pixels; a longer word has a line of its own."""
+    face, lines = font(round(14 * scale)), list[str]()
+    for word in words:
+        if lines and face.getlength(lines[-1] + space + word) <= width:
+            lines[-1] += space + word
+        else:
+            lines.append(word)
+    return lines
 
 
 def text_picture(lines: Sequence[str], alert: str = "", scale: float = 1.0) -> NDArray[np.uint8]:

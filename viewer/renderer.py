@@ -68,7 +68,7 @@ class Renderer:
         height, width = rgba.shape[:2]
         texture = self._uploaded("overlay", rgba)
         whole = target.viewport
-        target.viewport = (position[0], target.height - position[1] - height, width, height)
+        target.viewport = (position[0], whole[3] - position[1] - height, width, height)  # a window's height may have changed
         self._context.enable(moderngl.BLEND)
         self._context.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA
         self._show(texture, target, (0.0, 0.0, 1.0, 1.0))

@@ -38,6 +38,12 @@ def test_text_scales_with_the_display() -> None:
     assert one.dtype == np.uint8
 
 
+def test_narrow_windows_wrap() -> None:
+    wide, narrow = Hud().status_picture(STATUS, Meters()), Hud().status_picture(STATUS, Meters(), width=300)
+    assert narrow.shape[1] <= 300 < wide.shape[1]
+    assert narrow.shape[0] > wide.shape[0]
+
+
 def test_messages_end_and_errors_are_said_once() -> None:
     hud = Hud()
     assert hud.message_picture() is None
