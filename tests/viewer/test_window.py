@@ -1,0 +1,119 @@
+"""The window in this process: dropped files, other shapes of window, and a clean OpenGL after everything."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from viewer.options import FlyOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from viewer.app import App
+
+
+def turn(app: App, times: int = 1) -> None:
+    """Run the window's loop for some frames."""
+    for _ in range(times):
+        app.window.switch_to()
+        app.window.dispatch_events()
+        app._take_loaded()
+        app._step(1.0 / 30.0, time.perf_counter())
+        assert app.stage.context.error == "GL_NO_ERROR"
+
+
+def turn_until(app: App, condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60.0
+    while not condition():
+        assert time.monotonic() < end
+        turn(app)
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def app(xvfb: str, demo_photos: list[Path]) -> Iterator[App]:
+    from viewer.app import App
+
+    app = App(FlyOptions(photo=demo_photos[0], size=(320, 200)))
+    app.load(demo_photos[0])
+    turn_until(app, lambda: app.flight is not None)
+    yield app
+    app._close()
+
+
+def test_the_photo_is_shown_before_the_flight(xvfb: str, demo_photos: list[Path]) -> None:
+    from viewer.app import App
+
+    waiting = App(FlyOptions(photo=demo_photos[1], size=(160, 100)))
+    picture = np.frombuffer(waiting.stage.canvas.read(components=3, alignment=1), np.uint8)
+    assert picture.std() > 10.0
+    turn(waiting, 2)
+    waiting._close()
+
+
+def test_dropping_a_photo_flies_into_it(app: App, demo_photos: list[Path]) -> None:
+    before = app.flight
+    app.on_file_drop(0, 0, [str(demo_photos[1])])
+    turn_until(app, lambda: app.flight is not before)
+    assert app.photo.path == demo_photos[1]
+    turn(app, 3)
+
+
+def test_dropping_a_bad_photo_is_told_and_the_flight_goes_on(app: App, tmp_path: Path) -> None:
+    bad = tmp_path / "broken.jpg"
+    bad.write_bytes(b"not a photo")
+    before = app.flight
+    app.on_file_drop(0, 0, [str(bad)])
+    turn_until(app, lambda: "broken.jpg" in app.hud.message)
+    assert app.flight is before
+    turn(app, 3)
+
+
+@pytest.mark.parametrize("size", [(500, 120), (120, 400), (320, 200)])
+def test_the_view_follows_the_windows_shape(app: App, size: tuple[int, int]) -> None:
+    app.window.set_size(*size)
+    turn_until(app, lambda: app.stage.size == size)
+    turn(app, 3)
+    assert app.flight.lens.aspect == pytest.approx(size[0] / size[1])
+    assert app.flight.frame(size).newer.lookup.covered.all()
+
+
+def test_every_view_and_action_leaves_opengl_clean(app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from viewer.actions import ACTIONS
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    for name in [*ACTIONS, *ACTIONS]:  # twice: what is toggled is toggled back
+        if name != "quit":
+            ACTIONS[name](app)
+            turn(app, 3)
+    turn_until(app, lambda: app.closing is None)
+    assert list(tmp_path.rglob("*.mp4"))
+    assert list(tmp_path.rglob("*.png"))
+
+
+def test_losing_the_focus_releases_every_key(app: App) -> None:
+    app.on_key_press(ord("w"), 0)
+    turn(app, 3)
+    assert app.flight.craft.motion.velocity[2] > 0.0
+    app.on_deactivate()
+    turn(app, 30)
+    assert app.flight.craft.motion.still
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X11 only")
+def test_without_a_display_one_line_says_so() -> None:
+    for display in ({}, {"DISPLAY": ":987"}):
+        environment = {key: value for key, value in os.environ.items() if key != "DISPLAY"} | display
+        ended = subprocess.run([sys.executable, "-m", "viewer"], env=environment, capture_output=True, text=True, timeout=60)
+        assert ended.returncode == 2
+        assert ended.stderr.count("\n") == 1
+        assert "DISPLAY" in ended.stderr
