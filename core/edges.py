@@ -140,7 +140,7 @@ def snapped(disparity: NDArray[np.float32], image: NDArray[np.float32]) -> NDArr
         spread = greatest - least
         wide_least, wide_greatest = _range(out, 3 * radius)
         concentration = spread / np.maximum(wide_greatest - wide_least, 1e-6)
-        weight = np.clip(4.0 * concentration - 1.8, 0.0, 1.0) * np.clip(spread / _LEAST_STEP - 1.0, 0.0, 1.0)
+        weight = np.clip(5.0 * concentration - 2.75, 0.0, 1.0) * np.clip(spread / _LEAST_STEP - 1.0, 0.0, 1.0)
         weight = cv2.blur(weight, (5, 5))
         place = np.clip(((guided - least) / np.maximum(spread, 1e-6) - 0.5) * 2.5 + 0.5, 0.0, 1.0)
         out = (out + weight * (least + place * spread - out)).astype(np.float32)

@@ -83,7 +83,7 @@ def _sky_loss(logits: Tensor, sky: Tensor, trust: Tensor) -> Tensor:
 def _water_loss(logits: Tensor, water: Tensor) -> Tensor:
     labelled = (water >= 0.0).float()
     entropy = functional.binary_cross_entropy_with_logits(logits, water.clamp_min(0.0), reduction="none")
-    return 0.5 * _masked_mean(entropy, labelled)
+    return 1.5 * _masked_mean(entropy, labelled)
 
 
 @dataclass(frozen=True)
