@@ -146,8 +146,8 @@ class App:
                 self._record(now)
         self.stage.present()
         self._draw_hud()
-        self.quality.measured(time.perf_counter() - now)
         self.window.flip()
+        self.quality.measured(time.perf_counter() - now)  # with the flip: software OpenGL draws only then
 
     def _record(self, now: float) -> None:
         capture = self.capture

@@ -26,7 +26,7 @@ class Quality:
     _fast: int = field(default=0, repr=False)
 
     def measured(self, seconds: float) -> None:
-        """Take the working time of one frame (without waiting for the display), seconds."""
+        """Take the time of one frame, seconds; at 60 Hz waiting for the display alone makes it 1/60, which is ``FAST`` enough."""
         if self.frozen:
             return
         self._slow = self._slow + 1 if seconds > SLOW else max(0, self._slow - 1)
