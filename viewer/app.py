@@ -176,7 +176,8 @@ class App:
         self._drawn = now
         self._frames += 1
         if now - self._since >= METER_SECONDS:
-            self.meters.fps = self._frames / (now - self._since)
+            still = self.flight is not None and self.flight.still
+            self.meters.fps = 0.0 if still else self._frames / (now - self._since)
             self._frames, self._since = 0, now
             if self.flight is not None:
                 status = self.flight.status()

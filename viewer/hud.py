@@ -37,7 +37,7 @@ def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 class Meters:
     """What the window adds to the flight's own status."""
 
-    fps: float = 0.0
+    fps: float = 0.0  # 0 while nothing changes and nothing is drawn
     recording: float | None = None  # seconds recorded so far
     dropped: int = 0
     loading: str = ""
@@ -77,7 +77,7 @@ class Hud:
             f"speed {status.speed:4.1f}",
             f"height {status.height:+5.1f}",
             f"heading {heading:03.0f}° {COMPASS[round(heading / 45.0) % 8]}",
-            f"{meters.fps:3.0f} fps",
+            f"{meters.fps:3.0f} fps" if meters.fps else "at rest",
             f"refine {status.refine_rate:3.1f} Hz {status.generator}",
         ]
         if meters.loading:
