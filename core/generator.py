@@ -53,13 +53,4 @@ class Generator(Protocol):
         """Fill the holes of ``view`` and renew its worn detail, leaving sharp known pixels alone."""
 
 
-GENERATORS = ("classical",)
-
-
-def make_generator(name: str) -> Generator:
-    """Return the generator called ``name``, one of ``GENERATORS``; raises ValueError for any other."""
-    if name not in GENERATORS:
-        raise ValueError(f"no generator {name!r}: choose one of {', '.join(GENERATORS)}")
-    from core.classical import ClassicalGenerator
-
-    return ClassicalGenerator()
+GENERATORS = ("classical",)  # by name; ``core.refiner.make_generator`` makes them

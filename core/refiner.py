@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.classical import ClassicalGenerator
 from core.compose import compose
 from core.frame import Layer
+from core.generator import GENERATORS
 from core.keyframe import Keyframe
 from core.warp import warp
 
@@ -28,6 +30,13 @@ if TYPE_CHECKING:
 _PATIENCE = 3  # failures in a row after which the classical generator takes over
 _RATE_WINDOW = 2.0  # seconds over which the rate is counted
 _CLOSE_SECONDS = 2.0
+
+
+def make_generator(name: str) -> Generator:
+    """Return the generator called ``name``, one of ``core.generator.GENERATORS``; raises ValueError for any other."""
+    if name not in GENERATORS:
+        raise ValueError(f"no generator {name!r}: choose one of {', '.join(GENERATORS)}")
+    return ClassicalGenerator()
 
 
 def refine(
@@ -136,8 +145,6 @@ class Refiner:
             self._fall_back(line)
 
     def _fall_back(self, reason: str) -> None:
-        from core.classical import ClassicalGenerator
-
         fallback = ClassicalGenerator()
         fallback.begin(self._world.photo, 0)
         self.last_error = f"the {self._generator.name} generator failed {_PATIENCE} times ({reason}); the classical one took over"

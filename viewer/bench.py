@@ -128,8 +128,7 @@ def refining(keyframe: Keyframe) -> Iterable[Figure]:
     from core.compose import compose
     from core.flight import Flight, FlightSettings
     from core.frame import Layer
-    from core.generator import make_generator
-    from core.refiner import refine
+    from core.refiner import make_generator, refine
     from core.steering import Steering
     from core.warp import warp
 
@@ -190,7 +189,7 @@ class Rig:
 def flying(keyframe: Keyframe, context: moderngl.Context) -> Iterable[Figure]:
     """Fly with the autopilot while refining, with and without recording in turns."""
     from core.flight import Flight, FlightSettings
-    from core.generator import make_generator
+    from core.refiner import make_generator
     from viewer.renderer import Renderer
 
     flight = Flight(keyframe, make_generator("classical"), FlightSettings(SIZE[0] / SIZE[1]))

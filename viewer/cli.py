@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from core.errors import PhotoflightError
-from viewer.options import PERCEPTIONS, REFINERS, BenchOptions, DepthOptions, FilmOptions, FlyOptions
+from core.generator import GENERATORS
+from viewer.options import PERCEPTIONS, BenchOptions, DepthOptions, FilmOptions, FlyOptions
 from viewer.provenance import program_version
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _add_scene(parser: argparse.ArgumentParser, *, own_depth: bool = True) -> No
 
 def _add_flight(parser: argparse.ArgumentParser, pilot: str) -> None:
     parser.add_argument("--pilot", metavar="NAME|FILE", help=f"manual, autopilot, a cinematic move, a path file [{pilot}]")
-    parser.add_argument("--refiner", choices=REFINERS, help="what paints new land [%(default)s]")
+    parser.add_argument("--refiner", choices=GENERATORS, help="what paints new land [%(default)s]")
     parser.add_argument("--seed", type=int, metavar="N", help="same photo, pilot and seed: same flight [0]")
 
 

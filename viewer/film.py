@@ -78,9 +78,9 @@ def shots(keyframe: Keyframe, options: FilmOptions) -> Iterator[Shot]:
     The same photo, pilot, seed, size and rate give the same pictures. Raises DeviceError and PilotError.
     """
     from core.flight import Flight, FlightSettings
-    from core.generator import make_generator
     from core.pilots import make_pilot
     from core.pilots.cinematic import scene_reach
+    from core.refiner import make_generator
     from core.steering import Steering
     from viewer.headless import headless_context
     from viewer.readback import ReadbackRing

@@ -64,7 +64,7 @@ def keyframe_of(path: Path, options: SceneOptions) -> tuple[Photo, Keyframe, str
 def prepare(path: Path, options: FlyOptions, aspect: float, lookup: tuple[int, int]) -> Loaded:
     """Make a flight that will not stutter: every kernel it needs has run once at the size it will have."""
     from core.flight import Flight, FlightSettings
-    from core.generator import make_generator
+    from core.refiner import make_generator
 
     photo, keyframe, notice = keyframe_of(path, options)
     flight = Flight(keyframe, make_generator(options.refiner), FlightSettings(aspect, seed=options.seed))

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 import weights
+from core.generator import GENERATORS
 
 DEMO_PHOTOS = tuple(sorted(Path(weights.__file__).with_name("demo").glob("*.jpg")))
 PERCEPTIONS = ("shipped", "depth-anything")  # core.perception.perceive's backends
-REFINERS = ("classical",)
 
 Near = Literal["bright", "dark"]
 
@@ -30,7 +30,7 @@ class FlyOptions(SceneOptions):
     """A flight in a window."""
 
     pilot: str = "manual"  # manual, autopilot, a cinematic move, or a camera path file
-    refiner: str = REFINERS[0]
+    refiner: str = GENERATORS[0]
     seed: int = 0
     size: tuple[int, int] | None = None  # (width, height) of the window; None: as large as fits well
     fullscreen: bool = False
@@ -46,7 +46,7 @@ class FilmOptions(SceneOptions):
     fps: float = 30.0
     size: tuple[int, int] = (1280, 720)  # (width, height)
     pilot: str = "autopilot"
-    refiner: str = REFINERS[0]
+    refiner: str = GENERATORS[0]
     seed: int = 0
     frames: Path | None = None  # folder for every picture as PNG, with cameras.json
 

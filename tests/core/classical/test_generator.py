@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from core.camera import Camera, turn
 from core.classical.detail import BANDS, DetailStyle, bands, strength
-from core.classical.generator import ClassicalGenerator, mirrored_texture
+from core.classical.fill import mirrored_texture
+from core.classical.generator import ClassicalGenerator
 from core.classical.prior import Prior
 from core.classical.pushpull import push_pull
 from core.compose import compose
