@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from core.keyframe import Keyframe
 
 _FARTHEST = 0.02  # disparity
+_RISE = 0.5  # of its height over the horizon at which the photo's land comes up behind known land
+_WIDE = 0.25  # of the photo's width over which what comes up is averaged along rows, so that no silhouette is left of it
+_SMOOTH_SKYLINE = 0.01  # of its width
+_BEHIND = 30.0  # per cent of a row that are taken for what is behind
+_IN_FRONT, _NEAR = 1.6, 0.2  # times its disparity, and disparity, beyond which land is in front of that
 _LONG_SIDE = 224  # of the stored picture: the density of a 256 pixel wide refined view, which sees a little more than the photo
 
 
@@ -32,7 +37,8 @@ class Prior:
 
     In azimuth the whole photo is mirrored; in elevation its outer quarter alone, so that up stays sky and down stays ground.
     It keeps horizon, share of sky and palette of an invented view near those of the photo. Land behind sky pixels is
-    continued from the land beside them, so that ``image`` is land everywhere and ``sky`` alone says where sky is.
+    continued from the land beside them, so that ``image`` is land everywhere and ``sky`` alone says where sky is. What stands
+    near in front of the rest is left out of the view, or its silhouette would be seen again wherever one looks.
     """
 
     def __init__(self, photo: Keyframe) -> None:
@@ -44,27 +50,84 @@ class Prior:
         self.sky = np.clip(cv2.resize(photo.sky, size, interpolation=cv2.INTER_AREA), 0.0, 1.0).astype(np.float32)
         disparity = np.asarray(cv2.resize(photo.disparity, size, interpolation=cv2.INTER_AREA), np.float32)
         land = (self.sky < 0.05).astype(np.float32)
-        spread = push_pull(np.dstack([image, disparity]), land)
-        self.image = np.ascontiguousarray(spread[..., :3])
-        self.disparity = _opened(spread[..., 3], land)
+        self.image, self.disparity = _continued(image, disparity, land)
+        self.disparity = _opened(self.disparity, land)
+        near = _occluders(disparity, self.sky)
+        skyline = _skyline(self.sky, near)
+        rows = np.arange(len(self.sky), dtype=np.float32)[:, None]
+        far_sky = np.clip(skyline - rows, 0.0, 1.0)
+        far = _along_rows(self.image, self.disparity, land * (1.0 - near))
+        self._whole = np.dstack([self.image, self.disparity, self.sky])
+        self._far = np.dstack([far, far_sky])
+        # the horizon is that of the lowest skyline, but not above the middle of the photo
+        lowest = float(np.percentile(skyline, 95.0)) / len(self.sky)
+        self._horizon = np.float32(np.arctan(min((lens.cy - lowest) / lens.fy, 0.0)))
         self._lens = lens
         self._half = 0.5 * lens.fov[0], 0.5 * lens.fov[1]
 
-    def view(self, camera: Camera, width: int, height: int) -> PriorView:
-        """Return what ``camera`` would see of the prior; only its rotation counts."""
+    def view(self, camera: Camera, width: int, height: int, outside: NDArray[np.float32]) -> PriorView:
+        """Return what ``camera`` would see of the prior; only its rotation counts.
+
+        Where ``outside`` (h, w) is 1, beyond the border of what is known, it is the whole photo. Where it is 0, between what is
+        known, it is what comes up behind that: the near is left out, and land rises half as high over the horizon.
+        """
         rays = camera.rays(width, height).astype(np.float32)  # half the time of float64, and 1e-7 is far below a pixel
         x, y, z = np.moveaxis(rays @ camera.rotation.T.astype(np.float32), -1, 0)
         azimuth = _mirrored(np.arctan2(x, z), 0.98 * self._half[0])
-        elevation = _bounded(np.arctan2(-y, np.hypot(x, z)), 0.98 * self._half[1])
+        level = np.arctan2(-y, np.hypot(x, z))
+        raised = self._horizon + (level - self._horizon) / (_RISE + (1.0 - _RISE) * outside)
+        raised = np.where(level > self._horizon, np.maximum(np.minimum(raised, 0.98 * self._half[1]), level), level)
+        elevation = _bounded(raised, 0.98 * self._half[1])
         u = self._lens.fx * np.tan(azimuth) + self._lens.cx
         v = self._lens.cy - self._lens.fy * np.tan(elevation) / np.cos(azimuth)
         rows, columns = self.sky.shape
         grid = (u * columns - 0.5).astype(np.float32), (v * rows - 0.5).astype(np.float32)
-        pictures = (self.image, self.disparity, self.sky)
-        image, disparity, sky = (
-            np.asarray(cv2.remap(p, *grid, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101), np.float32) for p in pictures
+        whole, far = (
+            np.asarray(cv2.remap(p, *grid, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101), np.float32)
+            for p in (self._whole, self._far)
         )
-        return PriorView(image, disparity, sky)
+        seen = far + outside[..., None] * (whole - far)
+        return PriorView(seen[..., :3], seen[..., 3], seen[..., 4])
+
+
+def _continued(
+    image: NDArray[np.float32], disparity: NDArray[np.float32], kept: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Image and disparity where ``kept`` (h, w) is 1, and smoothly continued elsewhere."""
+    spread = push_pull(np.dstack([image, disparity]), kept)
+    return np.ascontiguousarray(spread[..., :3]), np.ascontiguousarray(spread[..., 3])
+
+
+def _along_rows(image: NDArray[np.float32], disparity: NDArray[np.float32], kept: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Image and disparity (h, w, 4) averaged along rows where ``kept``, the far before the near."""
+    weight = kept / np.square(disparity + 0.02)
+    own = np.dstack([image * weight[..., None], disparity * weight, weight]).astype(np.float32)
+    wide = cv2.GaussianBlur(own, (0, 0), _WIDE * own.shape[1], sigmaY=1.0, borderType=cv2.BORDER_REFLECT_101)
+    sums = np.asarray(wide, np.float32)
+    seen = (sums[..., 4] > 1e-3).astype(np.float32)
+    return push_pull(np.asarray(sums[..., :4] / np.maximum(sums[..., 4:], 1e-3), np.float32), seen)
+
+
+def _occluders(disparity: NDArray[np.float32], sky: NDArray[np.float32]) -> NDArray[np.float32]:
+    """1 where something near stands in front of what most of its row shows, as a tree in front of mountains does; (h, w)."""
+    seen = np.where(sky > 0.5, np.float32(0.0), disparity)
+    behind = np.maximum.accumulate(np.percentile(seen, _BEHIND, axis=1))[:, None]
+    near = ((sky < 0.5) & (disparity > np.maximum(_IN_FRONT * behind, _NEAR))).astype(np.uint8)
+    return np.asarray(cv2.dilate(near, np.ones((3, 3), np.uint8)), np.float32)  # with its blurred rim
+
+
+def _skyline(sky: NDArray[np.float32], near: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Row (w,) at which land begins in each column, and where that is ``near`` land, what the columns beside it suggest."""
+    height, width = sky.shape
+    land = sky < 0.5
+    top = np.where(land.any(axis=0), np.argmax(land, axis=0), height)
+    columns = np.arange(width)
+    far = (top == height) | (near[np.minimum(top, height - 1), columns] == 0.0)
+    seen = np.interp(columns, columns[far], top[far]) if far.any() else top
+    smooth = cv2.GaussianBlur(
+        np.asarray(seen, np.float32)[None], (0, 0), _SMOOTH_SKYLINE * width, borderType=cv2.BORDER_REFLECT_101
+    )
+    return np.asarray(smooth, np.float32).reshape(width)
 
 
 def _opened(disparity: NDArray[np.float32], land: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -94,6 +94,45 @@ def test_nothing_known_gives_a_whole_view():
     assert (refined.sky[-20:] < 0.5).all()
 
 
+def moved_view(photo: Keyframe, step: tuple[float, float, float], size: tuple[int, int]) -> WarpedView:
+    camera = photo.camera.moved(np.array(step), np.eye(3))
+    return compose(Layer((photo,), warp((photo,), camera, size, make_warper())), camera, Dome.of(photo))
+
+
+def test_what_a_skyline_uncovers_is_sky():
+    """The camera climbs, the ridge sinks below its old skyline: what stood behind the strip is sky, of the dome's colour."""
+    photo = keyframe(size=(192, 120))
+    view = moved_view(photo, (0.0, -0.5, 0.0), (192, 120))
+    strip = ~view.mask[:60]
+    assert strip.any(axis=0).mean() > 0.9
+    refined = begun(photo)(view)
+    assert (refined.sky[:60][strip] > 0.95).mean() > 0.95
+    assert np.median(np.abs(refined.image - view.backdrop)[:60][strip]) < 0.01
+
+
+@pytest.mark.parametrize("step", [(0.25, 0.0, 0.0), (-0.25, 0.0, 0.0)])
+def test_what_a_post_uncovers_is_the_wall_behind(step: tuple[float, float, float]):
+    """A red post before a blue wall, the camera strafes: no trace of the post may stay where it was."""
+    size = (192, 120)
+    random = np.random.default_rng(0)
+    image = (np.array((60, 90, 200)) + random.integers(-15, 16, (120, 192, 1))).astype(np.uint8)
+    disparity = np.full((120, 192), 0.1, np.float32)
+    post = np.s_[20:, 90:102]
+    image[post], disparity[post] = (220, 30, 20), 0.6
+    blank = np.zeros_like(disparity)
+    photo = Keyframe(Camera(LENS), image, disparity, blank, blank)
+    view = moved_view(photo, step, size)
+    holes = ~view.mask
+    holes[:, :40] = holes[:, -40:] = False  # beside the frame
+    assert holes.sum() > 300
+    refined = begun(photo)(view)
+    assert np.abs(refined.disparity[holes] - 0.1).max() < 0.02
+    assert refined.sky[holes].max() < 0.05
+    colour = refined.image[holes]
+    assert np.abs(colour.mean(axis=0) - np.array((60, 90, 200)) / 255.0).max() < 0.05
+    assert (colour[:, 2] > colour[:, 0] + 0.2).all()
+
+
 def test_no_sky_below_the_horizon():
     """What looks like sky where the photo had only land is the rim of a ridge that came near."""
     photo = keyframe(size=(96, 60))
@@ -197,9 +236,20 @@ def test_photos_without_sky_or_land(sky: float):
 def test_prior_is_the_photo_at_home_and_ground_below():
     photo = keyframe(size=(128, 80))
     prior = Prior(photo)
-    assert np.abs(prior.view(photo.camera, 128, 80).sky - photo.sky).mean() < 0.03
-    down = prior.view(photo.camera.moved(np.zeros(3), turn(pitch=-1.2)), 64, 40)
+    assert np.abs(prior.view(photo.camera, 128, 80, np.ones((80, 128), np.float32)).sky - photo.sky).mean() < 0.03
+    down = prior.view(photo.camera.moved(np.zeros(3), turn(pitch=-1.2)), 64, 40, np.ones((40, 64), np.float32))
     assert down.sky[20:].max() == 0.0
+
+
+def test_prior_behind_land_is_lower_and_has_no_silhouettes():
+    photo = keyframe(size=(128, 80))
+    photo.disparity[8:60, 50:58], photo.sky[8:60, 50:58], photo.image[8:60, 50:58] = 0.8, 0.0, (255, 0, 0)
+    behind = Prior(photo).view(photo.camera, 128, 80, np.zeros((80, 128), np.float32))
+    skyline = np.argmin(behind.sky > 0.5, axis=0)
+    assert (skyline > 31).all()  # the photo's is at row 24 to 32, the horizon at 40
+    assert (skyline < 40).all()
+    assert np.abs(behind.image[36:] - behind.image[36:].mean(axis=1, keepdims=True)).max() < 0.15
+    assert behind.disparity[36:46].max() < 0.2
 
 
 def test_push_pull_keeps_the_known_and_reaches_everywhere():

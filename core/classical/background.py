@@ -1,0 +1,68 @@
+"""Background: which of the known pixels around a hole may fill it.
+
+A hole opens because something near moved across something far, so what it uncovers goes on from the far side. Which side that
+is shows across the hole, along its row or column: holes at the border of the view have no other side, and everything beside
+them goes on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_SKY_DISPARITY = 0.005
+_APART = 1.2  # ratio of the disparities on both sides of a hole from which the nearer one is in front
+_FRONT = 0.8  # of its disparity there, beyond which the land around belongs to what is in front
+_REACH = 49  # pixels across in which what is in front is kept out: more than most holes and trees at 256 pixels a view
+_QUIET = 1e-4  # weight of what is in front, where there is nothing else
+_THIN = np.ones((3, 3), np.uint8)
+
+
+def background(disparity: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Weights (h, w) in [0, 1] of known pixels when holes are filled; ``disparity`` (h, w) is 0 on sky."""
+    depth = np.maximum(disparity, np.float32(_SKY_DISPARITY))
+    limit = np.full(known.shape, np.inf, np.float32)  # disparity from which land belongs to what is in front
+    _look_across(depth, known, limit)
+    _look_across(depth.T, known.T, limit.T)
+    limit = np.asarray(cv2.erode(limit, np.ones((_REACH, _REACH), np.uint8)), np.float32)
+    return np.where(depth > limit, np.float32(_QUIET), np.float32(1.0)) * known
+
+
+def enclosed(known: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """How much pixels (h, w) lie between known ones, rather than at the border of the view, [0, 1]."""
+    between = _between(known)[0] | _between(known.T)[0].T
+    smooth = cv2.blur(np.dstack([between, ~known]).astype(np.float32), (5, 5))
+    return np.where(known, np.float32(1.0), smooth[..., 0] / np.maximum(smooth[..., 1], 0.01)).astype(np.float32)
+
+
+def _between(known: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
+    """Which unknown pixels have known ones on both sides of their row, and the column of the next known one to the right."""
+    width = known.shape[1]
+    place = np.broadcast_to(np.arange(width, dtype=np.int32), known.shape)
+    before = np.logical_or.accumulate(known, axis=1)
+    after = np.minimum.accumulate(np.where(known, place, width)[:, ::-1], axis=1)[:, ::-1]
+    return ~known & before & (after < width), after
+
+
+def _look_across(depth: NDArray[np.float32], known: NDArray[np.bool_], limit: NDArray[np.float32]) -> None:
+    """Look across the holes of every row, and lower ``limit`` at the side that is in front."""
+    between, after = _between(known)
+    row, column = np.nonzero(between[:, 1:] & known[:, :-1])  # the last known pixel before each hole
+    other = after[row, column + 1]
+    left, right = depth[row, column], depth[row, other]
+    for here, own, across in ((column, left, right), (other, right, left)):
+        front = own > _APART * across
+        least = np.maximum(_FRONT * own, np.sqrt(own * across))
+        np.minimum.at(limit, (row[front], here[front]), least[front])
+
+
+def without_specks(known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Forget what is thinner than three pixels between holes (h, w): torn off its surface, it would stand in the background."""
+    padded = cv2.copyMakeBorder(known.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1)
+    opened = np.asarray(cv2.morphologyEx(padded, cv2.MORPH_OPEN, _THIN))[1:-1, 1:-1]
+    return known & (opened > 0)
