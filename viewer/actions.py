@@ -11,13 +11,13 @@ from viewer.gl.debug import DebugView
 from viewer.provenance import recording_metadata
 
 if TYPE_CHECKING:
+    import pathlib
     from collections.abc import Callable
-    from pathlib import Path
 
     from viewer.app import App
 
 
-def keepsake(photo: Path, folder: str, suffix: str) -> Path:
+def keepsake(photo: pathlib.Path, folder: str, suffix: str) -> pathlib.Path:
     """Return a new file name in the user's own folder for pictures or videos, naming the photo and the time."""
     import platformdirs
 
@@ -39,10 +39,11 @@ def toggle_recording(app: App) -> None:
 
 def start_recording(app: App) -> None:
     """Start; a file that cannot be written is told on the screen."""
+    from core.pilots.path import Path
     from viewer.capture import Capture
     from viewer.recorder import Recorder
 
-    if app.photo is None:
+    if app.photo is None or app.flight is None:
         return
     try:
         path = keepsake(app.photo.path, "videos", ".mp4")
@@ -52,23 +53,25 @@ def start_recording(app: App) -> None:
         return
     app.quality.frozen = True
     app.capture = Capture(app.stage.context, recorder)
+    app.track = Path(app.flight.camera.world_from_camera)
     app.hud.say(f"recording to {path}")
 
 
 def stop_recording(app: App) -> None:
-    """Stop; the file is closed behind the flight. The path flown so far goes beside it, for ``film --pilot``."""
+    """Stop; the file is closed behind the flight. The path that was recorded goes beside it, for ``film --pilot``."""
     from core.pilots.path_file import save_path
 
     capture, app.capture = app.capture, None
+    track, app.track = app.track, None
     app.quality.frozen = False
     app.meters.recording = None
-    if capture is None or app.flight is None:
+    if capture is None or track is None or app.flight is None:
         return
     capture.finish()
     app.closing = recorder = capture.recorder
     app.hud.say(f"recorded {recorder.seconds:.1f} s to {recorder.path}")
     try:
-        save_path(app.flight.path, recorder.path.with_suffix(".json"), app.flight.lens, recorder.size)
+        save_path(track, recorder.path.with_suffix(".json"), app.flight.lens, recorder.size)
     except PhotoflightError as error:
         app.hud.say(str(error))
 

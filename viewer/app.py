@@ -21,6 +21,7 @@ from viewer.window import open_window
 if TYPE_CHECKING:
     from core.flight import Flight
     from core.photo import Photo
+    from core.pilots.path import Path as CameraPath
     from viewer.capture import Capture
     from viewer.hotkey import Hotkey
     from viewer.loader import Loaded
@@ -50,6 +51,7 @@ class App:
         self.quality = Quality()
         self.flight: Flight | None = None
         self.capture: Capture | None = None
+        self.track: CameraPath | None = None  # where the camera went while it recorded
         self.closing: Recorder | None = None  # a recording that has ended and is still being written
         self.running = True
         self._focused = False
@@ -131,6 +133,8 @@ class App:
             actions.ACTIONS[action](self)
         if self.flight is not None:
             self.flight.advance(dt, steering)
+            if self.track is not None:
+                self.track.record(self.flight.camera.world_from_camera, dt)
         moving = self.flight is not None and not self.flight.still
         if moving or pressed or self._changed or self.capture is not None or now - self._drawn > METER_SECONDS:
             self._draw(now)

@@ -23,6 +23,7 @@ INK = (244, 246, 248, 255)
 QUIET = (176, 186, 196, 255)
 RED = (255, 84, 70, 255)
 PADDING = 10
+GAP = 18  # between the columns of the help, and around the recording light
 MESSAGE_SECONDS = 6.0
 COMPASS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 
@@ -72,6 +73,7 @@ class Hud:
     def status_picture(self, status: FlightStatus, meters: Meters, width: float = math.inf) -> NDArray[np.uint8]:
         """Return the instruments, (h, w, 4) uint8 with straight alpha, on as many lines as ``width`` pixels need."""
         heading = math.degrees(status.heading) % 360.0
+        room = width - 2 * PADDING * self.scale
         words = [
             f"{status.pilot}",
             f"speed {status.speed:4.1f}",
@@ -87,7 +89,9 @@ class Hud:
             record = f"REC {int(meters.recording) // 60:02d}:{int(meters.recording) % 60:02d}"
             if meters.dropped:
                 record += f"  {meters.dropped} dropped"
-        return self._cached("status", wrapped(words, width - 2 * PADDING * self.scale, self.scale), record)
+        if record:
+            room -= font(round(14 * self.scale)).getlength(record) + 2 * GAP * self.scale
+        return self._cached("status", wrapped(words, room, self.scale), record)
 
     def message_picture(self, width: float = math.inf) -> NDArray[np.uint8] | None:
         """Return the present message, if any, wrapped to ``width`` pixels."""
@@ -124,7 +128,7 @@ def text_picture(lines: Sequence[str], alert: str = "", scale: float = 1.0) -> N
     face = font(round(14 * scale))
     pad = round(PADDING * scale)
     rows = [line.split("\t") for line in lines]
-    gap = round(18 * scale)
+    gap = round(GAP * scale)
     first = max((math.ceil(face.getlength(row[0])) for row in rows if len(row) > 1), default=-gap) + gap
     widths = [math.ceil(first + face.getlength(row[1]) if len(row) > 1 else face.getlength(row[0])) for row in rows]
     extra = math.ceil(face.getlength(alert)) + 2 * gap if alert else 0
