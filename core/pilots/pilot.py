@@ -18,7 +18,7 @@ from core.steering import Craft, Motion, Steering, Surroundings
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-BASE_SPEED = 1.0  # scene units / s; the paper flies 0.1875 units a step, about five steps a second
+BASE_SPEED = 0.6  # scene units / s: the near ground lies 1.25 units away; at the paper's 0.94 a photo is used up in three seconds
 _YAW_RATE, _PITCH_RATE, _ROLL_RATE = 0.9, 0.6, 0.6  # radians / s with a key held
 _PITCH_LIMIT = math.radians(80.0)
 _SOFTNESS = 0.5  # s in which limits are approached and roll is levelled; > 4 rotation constants, so without overshoot
@@ -52,7 +52,7 @@ class Response:
 
     translation: float = 0.12  # s
     rotation: float = 0.10  # s
-    friction: float = 0.16  # units / s: rest after 0.24 s from base speed, 0.39 s from four times that
+    friction: float = 0.16  # units / s: rest after 0.19 s from base speed, 0.33 s from four times that
     spin_friction: float = 0.05  # radians / s: rest after 0.29 s from the fastest turn
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from core.camera import Camera, Intrinsics, angles, rigid, turn
 from core.pilots.autopilot import Autopilot
+from core.pilots.pilot import BASE_SPEED
 from core.steering import Craft, Motion, Steering, Surroundings
 
 LENS = Intrinsics.from_fov(math.radians(55.0), 1.6)
@@ -94,7 +95,7 @@ def test_a_view_without_sky_slows_climbs_and_turns():
         craft = pilot.advance(craft, Steering(), near, 0.05)
     velocity = craft.camera.rotation @ craft.motion.velocity
     assert np.hypot(velocity[0], velocity[2]) < 0.6
-    assert velocity[1] < -0.2
+    assert velocity[1] < -0.2 * BASE_SPEED
     assert abs(craft.motion.spin[0]) > 0.2
 
 
@@ -118,7 +119,7 @@ def test_it_flies_on_while_it_sees_nothing(nothing):
     for _ in range(100):
         craft = pilot.advance(craft, Steering(), None if nothing is None else holes, 0.05)
     assert np.isfinite(craft.camera.world_from_camera).all()
-    assert craft.camera.position[2] > 3.0
+    assert craft.camera.position[2] > 3.0 * BASE_SPEED
     assert abs(craft.camera.position[1]) < 1e-6
 
 
@@ -169,4 +170,4 @@ def test_it_takes_over_any_motion_smoothly_and_heeds_the_wheel():
     pilot = Autopilot()
     for _ in range(200):
         after = pilot.advance(after, Steering(speed=2.0), None, 0.05)
-    assert np.linalg.norm(after.motion.velocity) == pytest.approx(2.0, rel=0.02)
+    assert np.linalg.norm(after.motion.velocity) == pytest.approx(2.0 * BASE_SPEED, rel=0.02)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.camera import Camera, Intrinsics, angles, rigid, turn
-from core.pilots.pilot import ManualPilot, Response, glide, ground_push
+from core.pilots.pilot import BASE_SPEED, ManualPilot, Response, glide, ground_push
 from core.steering import Craft, Motion, Steering, Surroundings
 
 LENS = Intrinsics.from_fov(math.radians(55.0), 1.6)
@@ -113,9 +113,9 @@ def test_directions():
     def way(**steering):
         return fly(ManualPilot(), start(), Steering(**steering), 1.0).camera
 
-    assert way(advance=1.0).position[2] == pytest.approx(1.0 - 0.08, abs=0.01)
-    assert way(strafe=1.0).position[0] > 0.8
-    assert way(climb=1.0).position[1] < -0.8
+    assert way(advance=1.0).position[2] == pytest.approx(0.93 * BASE_SPEED, rel=0.02)
+    assert way(strafe=1.0).position[0] > 0.8 * BASE_SPEED
+    assert way(climb=1.0).position[1] < -0.8 * BASE_SPEED
     assert angles(way(yaw=1.0).rotation)[0] > 0.7
     assert angles(way(pitch=1.0).rotation)[1] > 0.4
     assert angles(way(roll=1.0).rotation)[2] > 0.4
@@ -125,15 +125,15 @@ def test_speed_factors_and_diagonals():
     def pace(**steering):
         return np.linalg.norm(fly(ManualPilot(), start(), Steering(**steering), 1.5).motion.velocity)
 
-    assert pace(advance=1.0) == pytest.approx(1.0)
-    assert pace(advance=1.0, boost=4.0, speed=0.5) == pytest.approx(2.0)
-    assert pace(advance=1.0, strafe=1.0) == pytest.approx(1.0), "diagonals are no faster"
+    assert pace(advance=1.0) == pytest.approx(BASE_SPEED)
+    assert pace(advance=1.0, boost=4.0, speed=0.5) == pytest.approx(2.0 * BASE_SPEED)
+    assert pace(advance=1.0, strafe=1.0) == pytest.approx(BASE_SPEED), "diagonals are no faster"
 
 
 def test_climbing_is_along_the_worlds_vertical_whatever_the_gaze():
     craft = start(pose=rigid(turn(0.5, -1.0), np.zeros(3)))
     position = fly(ManualPilot(), craft, Steering(climb=1.0), 1.0).camera.position
-    assert position[1] < -0.8
+    assert position[1] < -0.8 * BASE_SPEED
     assert np.hypot(position[0], position[2]) < 1e-9
 
 
@@ -196,7 +196,7 @@ def test_the_ground_is_soft():
     clear = fly(ManualPilot(), start(), Steering(advance=1.0), 1.0, surroundings=ground(0.5)).camera.position
     near = fly(ManualPilot(), start(), Steering(advance=1.0), 1.0, surroundings=ground(0.95)).camera.position
     assert clear[1] == 0.0
-    assert near[1] < -0.3
+    assert near[1] < -0.3 * BASE_SPEED
     assert near[2] == pytest.approx(clear[2], rel=0.01), "it lifts, it does not stop"
     sinking = fly(ManualPilot(), start(), Steering(climb=-1.0), 1.0, surroundings=ground(1.2)).camera.position
     assert sinking[1] < 0.0
