@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+_MERITS = ("sky_iou", "delta", "spearman", "water_iou")  # of the held-out photos; their sum chooses the weights to keep
+
+
 @dataclass(frozen=True)
 class Stage:
     """From fraction ``start`` of the run on, batches of ``count`` at one of ``sizes`` (width, height), drawn per step."""
@@ -254,7 +257,7 @@ def train(recipe: Recipe, data: Path, out: Path, encoder: Path | None = None, wa
             sums.clear()
             if trainer.step % recipe.check_every == 0 or trainer.step == recipe.steps:
                 held = evaluate(trainer.averaged(), held_out)
-                trainer.keep_if_best(held["sky_iou"] + held["delta"] + held["spearman"])
+                trainer.keep_if_best(float(np.nansum([held[name] for name in _MERITS])))
                 row |= {f"val_{name}": round(value, 4) for name, value in held.items()}
             if trainer.step % recipe.save_every == 0 or trainer.step == recipe.steps:
                 trainer.save()
