@@ -7,7 +7,7 @@ them goes on.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ _SKY_DISPARITY = 0.005
 _APART = 1.2  # ratio of the disparities on both sides of a hole from which the nearer one is in front
 _FRONT = 0.8  # of its disparity there, beyond which the land around belongs to what is in front
 _REACH = 49  # pixels across in which what is in front is kept out: more than most holes and trees at 256 pixels a view
+_NARROW = 0.1  # of the width of the view: a hole that is open along one axis lies within it if it is narrower along the other
 _QUIET = 1e-4  # weight of what is in front, where there is nothing else
 _THIN = np.ones((3, 3), np.uint8)
 
@@ -27,33 +28,54 @@ def background(disparity: NDArray[np.float32], known: NDArray[np.bool_]) -> NDAr
     """Weights (h, w) in [0, 1] of known pixels when holes are filled; ``disparity`` (h, w) is 0 on sky."""
     depth = np.maximum(disparity, np.float32(_SKY_DISPARITY))
     limit = np.full(known.shape, np.inf, np.float32)  # disparity from which land belongs to what is in front
-    _look_across(depth, known, limit)
-    _look_across(depth.T, known.T, limit.T)
+    across, down = _Gaps.of(known), _Gaps.of(known.T)
+    inner = _inner(across, down)
+    _look_across(depth, known, inner, across, limit)
+    _look_across(depth.T, known.T, inner.T, down, limit.T)
     limit = np.asarray(cv2.erode(limit, np.ones((_REACH, _REACH), np.uint8)), np.float32)
     return np.where(depth > limit, np.float32(_QUIET), np.float32(1.0)) * known
 
 
 def enclosed(known: NDArray[np.bool_]) -> NDArray[np.float32]:
     """How much pixels (h, w) lie between known ones, rather than at the border of the view, [0, 1]."""
-    between = _between(known)[0] | _between(known.T)[0].T
-    smooth = cv2.blur(np.dstack([between, ~known]).astype(np.float32), (5, 5))
+    inner = _inner(_Gaps.of(known), _Gaps.of(known.T))
+    smooth = cv2.blur(np.dstack([inner, ~known]).astype(np.float32), (5, 5))
     return np.where(known, np.float32(1.0), smooth[..., 0] / np.maximum(smooth[..., 1], 0.01)).astype(np.float32)
 
 
-def _between(known: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
-    """Which unknown pixels have known ones on both sides of their row, and the column of the next known one to the right."""
-    width = known.shape[1]
-    place = np.broadcast_to(np.arange(width, dtype=np.int32), known.shape)
-    before = np.logical_or.accumulate(known, axis=1)
-    after = np.minimum.accumulate(np.where(known, place, width)[:, ::-1], axis=1)[:, ::-1]
-    return ~known & before & (after < width), after
+class _Gaps(NamedTuple):
+    """The holes along rows, both (h, w)."""
+
+    width: NDArray[np.float32]  # of the hole at each pixel, infinite where it is open or there is none
+    after: NDArray[np.int32]  # the next known column to the right
+
+    @classmethod
+    def of(cls, known: NDArray[np.bool_]) -> _Gaps:
+        width = known.shape[1]
+        place = np.broadcast_to(np.arange(width, dtype=np.int32), known.shape)
+        before = np.maximum.accumulate(np.where(known, place, -1), axis=1)
+        after = np.minimum.accumulate(np.where(known, place, width)[:, ::-1], axis=1)[:, ::-1]
+        closed = ~known & (before >= 0) & (after < width)
+        return cls(np.where(closed, after - before - 1, np.inf).astype(np.float32), after)
 
 
-def _look_across(depth: NDArray[np.float32], known: NDArray[np.bool_], limit: NDArray[np.float32]) -> None:
-    """Look across the holes of every row, and lower ``limit`` at the side that is in front."""
-    between, after = _between(known)
-    row, column = np.nonzero(between[:, 1:] & known[:, :-1])  # the last known pixel before each hole
-    other = after[row, column + 1]
+def _inner(across: _Gaps, down: _Gaps) -> NDArray[np.bool_]:
+    """Unknown pixels between known ones, along row and column, or closely along one of them.
+
+    The border of what is known is slanted once the camera has moved, and has known land above and below it too.
+    """
+    rows, columns = across.width, down.width.T
+    narrow = np.minimum(rows, columns) <= _NARROW * rows.shape[1]
+    return np.asarray(narrow | (np.maximum(rows, columns) < np.inf))
+
+
+def _look_across(
+    depth: NDArray[np.float32], known: NDArray[np.bool_], inner: NDArray[np.bool_], gaps: _Gaps, limit: NDArray[np.float32]
+) -> None:
+    """Look across the ``inner`` holes of every row, and lower ``limit`` at the side that is in front."""
+    closed = inner & (gaps.width < np.inf)
+    row, column = np.nonzero(closed[:, 1:] & known[:, :-1])  # the last known pixel before each hole
+    other = gaps.after[row, column + 1]
     left, right = depth[row, column], depth[row, other]
     for here, own, across in ((column, left, right), (other, right, left)):
         front = own > _APART * across

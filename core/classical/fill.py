@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
-from core.classical.background import background, enclosed
+from core.classical.background import background
 from core.classical.detail import blurred
 from core.classical.pushpull import push_pull
 
@@ -30,7 +30,7 @@ _SMOOTH = 5.0  # pixels over which the background is averaged before it is held 
 _ANCHOR = 0.25  # share of the prior's colour in it, or it would wander from view to view
 _TINT = 0.2  # most by which known colours shift those of the prior, doubled
 _FEET = 0.5  # of the prior's disparity: ground that is nearer than the background by ...
-_NEARER = 1.5, 4.0  # ... this much begins to be taken, and is
+_NEARER = 1.5, 6.0  # ... this much begins to be taken, and is
 
 
 class Filling(NamedTuple):
@@ -49,22 +49,25 @@ class _Behind(NamedTuple):
     enclosed: Floats
 
 
-def filled(view: WarpedView, prior: PriorView) -> Filling:
-    """Fill the holes of ``view``. What a near skyline uncovers is sky, unless the prior has land there."""
-    behind = _Behind(background(view.disparity, view.mask), enclosed(view.mask))
+def filled(view: WarpedView, prior: PriorView, enclosed: Floats) -> Filling:
+    """Fill the holes of ``view``, which are ``enclosed`` (h, w) by what is known to this degree.
+
+    What a near skyline uncovers is sky, unless the prior has land there.
+    """
+    behind = _Behind(background(view.disparity, view.mask), enclosed)
     remote = remoteness(view.mask)
     on_sky = (view.sky >= SKY).astype(np.float32)
     clean = view.mask & _clean(behind)
-    open_sky = _held(on_sky, push_pull(on_sky[..., None], behind.weight)[..., 0], view.mask, clean, behind)
+    open_sky = _held(on_sky, push_pull(on_sky[..., None], view.mask.astype(np.float32))[..., 0], view.mask, clean, behind)
     near = smoothstep(np.asarray(open_sky * prior.sky, np.float32), *_OPEN)
     sky = near + remote * (prior.sky - near)
     land, distant = view.mask & (on_sky == 0.0), np.maximum(remote, open_sky)
     source = _farthest(view.disparity, land & clean)
     ground = _ground(view.disparity, land)
     ratio = np.log(np.maximum(view.disparity, 0.01) / prior.disparity)
-    spread = push_pull(np.dstack([view.image, view.disparity, ground, ratio, view.image - prior.image]), land * behind.weight)
+    spread = push_pull(np.dstack([view.image, view.disparity, ground, ratio, view.image - prior.image]), land.astype(np.float32))
     spread[..., :4] = _held(np.dstack([view.image, view.disparity]), spread[..., :4], view.mask, source, behind)
-    colour = spread[..., :3] + mirrored_texture(view.image, source)
+    colour = spread[..., :3] + mirrored_texture(view.image, land & (behind.weight > _BEHIND))
     cloned = prior.image + 0.5 * np.clip(spread[..., 6:], -_TINT, _TINT)
     nearby = np.clip(spread[..., 3] + (1.0 - behind.enclosed) * (ground - spread[..., 4]), 0.01, 1.0)
     # what goes on behind something does not go on down to the camera's feet: there the prior has ground

@@ -61,10 +61,11 @@ class ClassicalGenerator:
         if self._prior is None or self._style is None or self._palette is None:
             raise RuntimeError("ClassicalGenerator was called before begin(photo, seed)")
         height, width = view.mask.shape
-        prior = self._prior.view(view.camera, width, height, 1.0 - enclosed(view.mask))
+        inside = enclosed(view.mask)
+        prior = self._prior.view(view.camera, width, height, 1.0 - inside)
         view = _trusted(view, prior)
         known = view.mask
-        filling = filled(view, prior)
+        filling = filled(view, prior, inside)
         sky, disparity = filling.sky, _without_spikes(filling.disparity, known & (view.debt > _SHARP))
         share = np.where(known, smoothstep(view.debt, _SHARP, _WORN), 1.0 - filling.remote)
         pay = np.asarray(share * (1.0 - sky), np.float32)

@@ -123,10 +123,8 @@ def _skyline(sky: NDArray[np.float32], near: NDArray[np.float32]) -> NDArray[np.
     top = np.where(land.any(axis=0), np.argmax(land, axis=0), height)
     columns = np.arange(width)
     far = (top == height) | (near[np.minimum(top, height - 1), columns] == 0.0)
-    seen = np.interp(columns, columns[far], top[far]) if far.any() else top
-    smooth = cv2.GaussianBlur(
-        np.asarray(seen, np.float32)[None], (0, 0), _SMOOTH_SKYLINE * width, borderType=cv2.BORDER_REFLECT_101
-    )
+    seen = np.asarray(np.interp(columns, columns[far], top[far]) if far.any() else top, np.float32)
+    smooth = cv2.GaussianBlur(seen[None], (0, 0), _SMOOTH_SKYLINE * width, borderType=cv2.BORDER_REFLECT_101)
     return np.asarray(smooth, np.float32).reshape(width)
 
 

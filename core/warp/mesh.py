@@ -23,6 +23,8 @@ REACH = 4  # pixels on one side over which a slope must go on to count as a ramp
 SMOOTH = 3  # pixels around a vertex over which its slope is averaged, or noise in the depth speckles the choice of keyframe
 BEND = 2.0  # how much steeper than its neighbourhood a ramp may be
 SHORTEST = 8  # quads: a shorter tear is noise in the depth, and would only speckle the surface with holes
+RIM = 2  # pixels by which what is in front grows over what is behind
+IN_FRONT = 1.25  # ratio of disparities between the two
 ALL_SKY = 0.95  # a quad is left to the sky where all of it is at least this much sky
 VEIL = 0.5  # a quad with more sky than this is a veil: it never hides land
 
@@ -48,6 +50,8 @@ class Mesh:
         tolerance = GRAZING / np.array([lens.fx * width, lens.fy * height])
         with np.errstate(invalid="ignore"):
             disparity = _sharpened(keyframe.disparity, tolerance)
+            if keyframe.image.shape[0] > height:
+                disparity = _grown(disparity)
             across, down = _torn(disparity, 1, tolerance[0]), _torn(disparity, 0, tolerance[1])
             slopes = _slope(disparity, across, 1), _slope(disparity, down, 0)
         # the border ring repeats its neighbour's depth: torn along the border as that is, never across it
@@ -147,6 +151,19 @@ def _sharpened(disparity: NDArray[np.float32], tolerance: NDArray[np.float64]) -
         sharp[row, column] = np.where((own - a) * (own - b) <= 0.0, joined, own)
         out = np.moveaxis(sharp, 1, axis)
     return out
+
+
+def _grown(disparity: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give what is in front a rim of what it stands before, where the picture is finer than the geometry.
+
+    Silhouettes are uncertain by some pixels there. What is left of a tree on the mountain behind stays as its outline when the
+    tree has gone; what a tree takes along of the mountain is hardly seen.
+    """
+    import cv2
+
+    known = np.where(np.isfinite(disparity), disparity, np.float32(0.0))
+    near = np.asarray(cv2.dilate(known, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)), iterations=RIM), np.float32)
+    return np.where(near > IN_FRONT * disparity + FAR / 4.0, near, disparity)
 
 
 def _clearest(sky: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:

@@ -125,6 +125,20 @@ def test_holes_are_zero_and_sky_is_the_dome() -> None:
     assert (view.sky[sky] == 1.0).all()
 
 
+def test_a_level_that_no_pixel_needs_is_passed_over() -> None:
+    """Pixels magnified and pixels minified eightfold need levels 0 and 3 of the keyframe and none between."""
+    photo, dome = scene()
+    lookup = seen_from(photo, photo.camera, WIDTH, HEIGHT)
+    scale = photo.image.shape[1] / photo.disparity.shape[1]
+    left = np.arange(WIDTH) < WIDTH // 2
+    stretch = np.where(left, np.float32(2.0 * scale), np.float32(scale / 8.0)) * np.ones((HEIGHT, 1), np.float32)
+    mixed = compose(Layer((photo,), Lookup(lookup.uv, lookup.disparity, stretch, lookup.slot)), photo.camera, dome)
+    for half, value in ((left, 2.0 * scale), (~left, scale / 8.0)):
+        whole = seen_from(photo, photo.camera, WIDTH, HEIGHT, stretch=value)
+        alone = compose(Layer((photo,), whole), photo.camera, dome)
+        assert np.abs(mixed.image - alone.image)[:, half].max() < 1e-6
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.floats(0.05, 20.0), st.floats(0.0, 3.0))
 def test_debt_grows_with_magnification_only(stretch: float, owed: float) -> None:

@@ -62,6 +62,21 @@ def test_quads_tile_the_image():
         assert area.sum() == pytest.approx(1.0, abs=1e-5)
 
 
+def test_what_is_in_front_grows_where_the_picture_is_finer_than_the_geometry():
+    post = np.full((40, 60), 0.1)
+    post[10:, 28:32] = 0.6
+    near = []
+    for detail in (1, 4):
+        mesh = Mesh.of(keyframe(post, image=np.zeros((40 * detail, 60 * detail, 3), np.uint8)))
+        corners = mesh.vertices[mesh.quads]
+        assert corners[..., :2].min() == 0.0
+        assert corners[..., :2].max() == 1.0
+        u = corners[(corners[..., 2] > 0.5).all(axis=1)][..., 0]
+        near.append((u.max() - u.min()) * 60)
+    assert near[0] == pytest.approx(4.0, abs=0.01)
+    assert near[1] == pytest.approx(8.0, abs=0.01)
+
+
 def test_sky_has_no_quads_and_finer_land_is_kept():
     sky = np.ones((80, 128))
     sky[40:] = 0.0
