@@ -38,6 +38,8 @@ _SINK, _LIFT = 0.15, 0.3  # steepest vertical speed by the share of near ground,
 _LEAN = 0.4  # how far it looks from level towards the wanted height of the horizon; all the way would lose the ground
 _NEAR, _MARGIN = 0.33, 0.3  # it rises when less than 0.3 units above anything that is within 3 units ahead
 _CLEAR, _CLOSE = 0.4, 0.8  # disparity ahead where care begins, and where it is full: 2.5 and 1.25 units away
+_ROOFED = 0.22  # both are higher by this under a roof: a forest begins closer than that, and is flown through, not fled
+_SEEK = 0.4  # 1 / s: how fast it turns to the deepest gap under a roof
 _CLIMB = 0.6  # units / s at full care, times the speed factor
 _AVOID = 0.5  # radians / s at full care
 _DRIFT = 0.2  # radians / s away from the nearer side, long before it is in the way
@@ -55,6 +57,7 @@ class _Sight:
     roof: float  # 0 if one can rise in front of what is ahead, 1 if that fills the view to its top: a forest, a cliff
     ahead: float  # disparity of what is nearest in the way
     nearer_left: float  # -1 .. 1: how much nearer the left side of the way is than the right
+    gap: float  # radians to the right: where the middle of the view is deepest
 
 
 class Autopilot:
@@ -91,9 +94,10 @@ class Autopilot:
         if self._shares is None:
             self._shares = _clip(sight.open_share, *_OPEN_SHARES), _clip(sight.near_share, *_NEAR_SHARES)
         lens = craft.camera.intrinsics
-        care = _clip((sight.ahead - _CLEAR) / (_CLOSE - _CLEAR), 0.0, 1.0)
+        care = _clip((sight.ahead - _CLEAR - _ROOFED * sight.roof) / (_CLOSE - _CLEAR), 0.0, 1.0)
         yaw = meander * (1.0 - care) + _LOOK_RATE * math.atan(0.5 * sight.open_side / lens.fx)
-        yaw += _DRIFT * sight.nearer_left + _AVOID * care * self._turning(care, sight.nearer_left)
+        yaw += _DRIFT * (1.0 - sight.roof) * sight.nearer_left + _SEEK * sight.roof * (1.0 - care) * sight.gap
+        yaw += _AVOID * care * self._turning(care, sight.nearer_left)
         gaze = 0.0
         if sight.open_share > _EDGE:
             gaze = _LEAN * math.atan((self._shares[0] - sight.open_share) / lens.fy)
@@ -153,7 +157,16 @@ def _looked(surroundings: Surroundings, lens: Intrinsics, pitch: float) -> _Sigh
         roof=roof,
         ahead=float(np.percentile(ahead, 90)) if ahead.size else 0.0,
         nearer_left=sides[0] - sides[1],
+        gap=_deepest(disparity[way, middle], lens),
     )
+
+
+def _deepest(way: NDArray[np.floating], lens: Intrinsics) -> float:
+    """Angle to the right, radians, of the columns of ``way``, the middle 40 % of the view, where it is deepest."""
+    depth = 1.0 / np.maximum(way.mean(axis=0), 0.05)
+    side = (np.arange(len(depth)) + 0.5) / len(depth) - 0.5
+    weight = (depth / depth.max()) ** 4  # the deepest columns count, without jumping from gap to gap
+    return math.atan(0.4 * float((weight * side).sum() / weight.sum()) / lens.fx)
 
 
 def _halves(x: NDArray[np.floating]) -> tuple[float, float]:

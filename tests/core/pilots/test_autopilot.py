@@ -89,12 +89,12 @@ def test_a_wall_is_turned_away_from(wall):
 
 
 def test_a_view_without_sky_slows_climbs_and_turns():
-    near = Surroundings(np.full((40, 64), 0.7, np.float32), np.zeros((40, 64), np.float32), np.ones((40, 64), bool))
+    near = Surroundings(np.full((40, 64), 0.9, np.float32), np.zeros((40, 64), np.float32), np.ones((40, 64), bool))
     pilot, craft = Autopilot(), Craft(Camera(LENS))
     for _ in range(100):
         craft = pilot.advance(craft, Steering(), near, 0.05)
     velocity = craft.camera.rotation @ craft.motion.velocity
-    assert np.hypot(velocity[0], velocity[2]) < 0.6
+    assert np.hypot(velocity[0], velocity[2]) < 0.6 * BASE_SPEED
     assert velocity[1] < -0.2 * BASE_SPEED
     assert abs(craft.motion.spin[0]) > 0.2
 
