@@ -68,7 +68,7 @@ def perceive(image: NDArray[np.uint8], backend: str = "shipped") -> Scene:
         from core.depth_anything import estimate
 
         disparity = resized(estimate(image), (sky.shape[1], sky.shape[0]))
-    return assembled(image, levelled(opened(disparity, sky), water), sky)
+    return assembled(image, levelled(opened(disparity, sky), water, sky), sky)
 
 
 def assembled(image: NDArray[np.uint8], disparity: NDArray[np.float32], sky: NDArray[np.float32]) -> Scene:
