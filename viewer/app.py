@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,6 +85,8 @@ class App:
         width, height = self.stage.size
         self._loader.load(photo, width / height, self.quality.lookup(width, height))
         self.meters.loading = f"opening {photo.name}"
+        if self.flight is None:  # no instruments yet that would show it
+            self.hud.say(self.meters.loading, seconds=math.inf)
 
     def _listen(self) -> Hotkey | None:
         """Let F9 record while another window has the focus, where the system allows it."""
