@@ -19,7 +19,7 @@ from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
 from core.errors import PhotoflightError
-from viewer.options import DEMO_PHOTOS, FilmOptions
+from viewer.options import DEMO_PHOTO, FilmOptions
 from viewer.trace import VARIABLE
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def run(options: BenchOptions) -> None:
     """Measure, print a table and, where asked, write JSON; raises PhotoflightError when this machine cannot fly."""
     about = machine()
     print("  ".join(f"{name}: {value}" for name, value in about.items()))
-    print(f"photo: {DEMO_PHOTOS[0].name}, {SIZE[0]}x{SIZE[1]}, lookup {LOOKUP[0]}x{LOOKUP[1]}, refining at 256x160")
+    print(f"photo: {DEMO_PHOTO.name}, {SIZE[0]}x{SIZE[1]}, lookup {LOOKUP[0]}x{LOOKUP[1]}, refining at 256x160")
     figures: list[Figure] = []
     for figure in measured():
         figures.append(figure)
@@ -76,7 +76,7 @@ def measured() -> Iterable[Figure]:
     yield from start_up()
     yield from (Figure("warp", what, value) for what, value in benchmark(make_warper(), REPEATS).items())
     began = time.perf_counter()
-    _, keyframe, _ = keyframe_of(DEMO_PHOTOS[0], FilmOptions())
+    _, keyframe, _ = keyframe_of(DEMO_PHOTO, FilmOptions())
     yield Figure("photo", "open and perceive, first time", 1e3 * (time.perf_counter() - began))
     context = headless_context()
     try:
@@ -243,7 +243,7 @@ def started() -> dict[str, float]:
     """Start the program, wait until it flies, end it; return when what happened first, seconds since its start."""
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder) / "trace"
-        command = [sys.executable, "-m", "viewer", "fly", "--size", f"{SIZE[0]}x{SIZE[1]}", str(DEMO_PHOTOS[0])]
+        command = [sys.executable, "-m", "viewer", "fly", "--size", f"{SIZE[0]}x{SIZE[1]}", str(DEMO_PHOTO)]
         process = subprocess.Popen(command, env={**os.environ, VARIABLE: str(trace)})  # noqa: S603 - our own program
         events: dict[str, float] = {}
         try:

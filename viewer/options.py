@@ -9,7 +9,7 @@ from typing import Literal
 import weights
 from core.generator import GENERATORS
 
-DEMO_PHOTOS = tuple(sorted(Path(weights.__file__).with_name("demo").glob("*.jpg")))
+DEMO_PHOTO = Path(weights.__file__).with_name("demo") / "picos_de_europa.jpg"
 PERCEPTIONS = ("shipped", "depth-anything")  # core.perception.perceive's backends
 
 Near = Literal["bright", "dark"]
@@ -19,7 +19,7 @@ Near = Literal["bright", "dark"]
 class SceneOptions:
     """Which photo, and where its geometry comes from."""
 
-    photo: Path = DEMO_PHOTOS[0]
+    photo: Path = DEMO_PHOTO
     perception: str = PERCEPTIONS[0]
     depth: Path | None = None  # the user's own depth map, instead of a perceived one
     near: Near = "bright"  # what near looks like in it
@@ -55,7 +55,7 @@ class FilmOptions(SceneOptions):
 class DepthOptions:
     """What the program sees in a photo, written to files."""
 
-    photo: Path = DEMO_PHOTOS[0]
+    photo: Path = DEMO_PHOTO
     perception: str = PERCEPTIONS[0]
     output: Path = Path("depth.png")
 

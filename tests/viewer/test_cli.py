@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import PhotoError, PhotoflightError, WeightsError
 from viewer import cli
-from viewer.options import DEMO_PHOTOS, BenchOptions, DepthOptions, FilmOptions, FlyOptions
+from viewer.options import DEMO_PHOTO, BenchOptions, DepthOptions, FilmOptions, FlyOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,9 +152,11 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("photoflight ")
 
 
-def test_demo_photos_are_there() -> None:
-    assert len(DEMO_PHOTOS) == 6
-    assert all(photo.is_file() for photo in DEMO_PHOTOS)
+def test_demo_photos_are_there_and_credited(demo_photos: list[Path]) -> None:
+    assert len(demo_photos) == 6
+    assert DEMO_PHOTO in demo_photos
+    credit = (DEMO_PHOTO.parent / "CREDITS.md").read_text(encoding="utf-8")
+    assert all(photo.name in credit for photo in demo_photos)
 
 
 def program(*arguments: str, root: Path) -> subprocess.CompletedProcess[str]:
