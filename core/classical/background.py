@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 _SKY_DISPARITY = 0.005
 _APART = 1.2  # ratio of the disparities on both sides of a hole from which the nearer one is in front
 _FRONT = 0.8  # of its disparity there, beyond which the land around belongs to what is in front
-_REACH = 49  # pixels across in which what is in front is kept out: more than most holes and trees at 256 pixels a view
+# pixels at 256 a view: widths of holes from, to, and the square around their rim in which what is in front is kept out, as a crack
+# in the skyline must not keep a whole mountain out of other holes
+_REACHES = ((0.0, 4.0, 11), (4.0, 1e6, 49))
 _NARROW = 0.1  # of the width of the view: a hole that is open along one axis lies within it if it is narrower along the other
 _QUIET = 1e-4  # weight of what is in front, where there is nothing else
 _THIN = np.ones((3, 3), np.uint8)
@@ -27,13 +29,15 @@ _THIN = np.ones((3, 3), np.uint8)
 def background(disparity: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Weights (h, w) in [0, 1] of known pixels when holes are filled; ``disparity`` (h, w) is 0 on sky."""
     depth = np.maximum(disparity, np.float32(_SKY_DISPARITY))
-    limit = np.full(known.shape, np.inf, np.float32)  # disparity from which land belongs to what is in front
     across, down = _Gaps.of(known), _Gaps.of(known.T)
     inner = _inner(across, down)
-    _look_across(depth, known, inner, across, limit)
-    _look_across(depth.T, known.T, inner.T, down, limit.T)
-    limit = np.asarray(cv2.erode(limit, np.ones((_REACH, _REACH), np.uint8)), np.float32)
-    return np.where(depth > limit, np.float32(_QUIET), np.float32(1.0)) * known
+    front = np.zeros(known.shape, bool)
+    for narrow, wide, reach in _REACHES:
+        limit = np.full(known.shape, np.inf, np.float32)  # disparity from which land belongs to what is in front
+        for d, k, holes, gaps, least in ((depth, known, inner, across, limit), (depth.T, known.T, inner.T, down, limit.T)):
+            _look_across(d, k, holes & (gaps.width > narrow) & (gaps.width <= wide), gaps.after, least)
+        front |= depth > cv2.erode(limit, np.ones((reach, reach), np.uint8))
+    return np.where(front, np.float32(_QUIET), np.float32(1.0)) * known
 
 
 def enclosed(known: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -70,12 +74,15 @@ def _inner(across: _Gaps, down: _Gaps) -> NDArray[np.bool_]:
 
 
 def _look_across(
-    depth: NDArray[np.float32], known: NDArray[np.bool_], inner: NDArray[np.bool_], gaps: _Gaps, limit: NDArray[np.float32]
+    depth: NDArray[np.float32],
+    known: NDArray[np.bool_],
+    holes: NDArray[np.bool_],
+    after: NDArray[np.int32],
+    limit: NDArray[np.float32],
 ) -> None:
-    """Look across the ``inner`` holes of every row, and lower ``limit`` at the side that is in front."""
-    closed = inner & (gaps.width < np.inf)
-    row, column = np.nonzero(closed[:, 1:] & known[:, :-1])  # the last known pixel before each hole
-    other = gaps.after[row, column + 1]
+    """Look across ``holes`` in every row, and lower ``limit`` at the side that is in front."""
+    row, column = np.nonzero(holes[:, 1:] & known[:, :-1])  # the last known pixel before each hole
+    other = after[row, column + 1]
     left, right = depth[row, column], depth[row, other]
     for here, own, across in ((column, left, right), (other, right, left)):
         front = own > _APART * across

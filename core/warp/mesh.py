@@ -26,7 +26,7 @@ SHORTEST = 8  # quads: a shorter tear is noise in the depth, and would only spec
 RIM = 2  # pixels by which what is in front grows over what is behind
 IN_FRONT = 1.25  # ratio of disparities between the two
 ALL_SKY = 0.95  # a quad is left to the sky where all of it is at least this much sky
-VEIL = 0.5  # a quad with more sky than this is a veil: it never hides land
+VEIL = 0.2  # a quad with more sky than this is a veil: it never hides land
 
 
 @dataclass(frozen=True, eq=False)
