@@ -206,7 +206,8 @@ def evaluate(network: PerceptionNetwork, samples: Sequence[Sample], long_side: i
         rows.append(
             asdict(figures(root.square().numpy(), sky.numpy(), batch)) | {"water_iou": _water_overlap(water, batch.water[0, 0])}
         )
-    return {name: float(np.nanmean([row[name] for row in rows])) for name in rows[0]}
+    columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    return {name: float(np.nanmean(column)) if np.isfinite(column).any() else math.nan for name, column in columns.items()}
 
 
 def _water_overlap(water: Tensor, label: Tensor) -> float:
