@@ -26,7 +26,7 @@ vec4 seed_of(sampler2D lookup) {
     vec4 seen = texel(max(int(best.w), 0), best.xy, vec2(0.0), vec2(0.0));
     vec3 sky = sky_colour((world_from_target * vec4(here, 1.0, 0.0)).xyz);
     vec3 known = best.z > 0.0 ? (1.0 - seen.a) * (seen.rgb - sky) : vec3(0.0);
-    float weight = best.w < 0.0 ? 0.0 : 1.0 / pow(max(best.z, 0.02) + 0.05, 2.0);
+    float weight = best.w < 0.0 ? 0.0 : 1.0 / pow(max(best.z, 0.02) + 0.05, 4.0);
     return vec4(known * weight, weight);
 }
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _SKY_DISPARITY = 0.005
 _APART = 1.2  # ratio of the disparities on both sides of a hole from which the nearer one is in front
 _FRONT = 0.8  # of its disparity there, beyond which the land around belongs to what is in front
-# pixels at 256 a view: widths of holes from, to, and the square around their rim in which what is in front is kept out, as a crack
+# pixels at 256 a view: widths of holes from, to, and the square around their rim in which the front is kept out, as a crack
 # in the skyline must not keep a whole mountain out of other holes
 _REACHES = ((0.0, 4.0, 11), (4.0, 1e6, 49))
 _NARROW = 0.1  # of the width of the view: a hole that is open along one axis lies within it if it is narrower along the other

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _NEAR = 4  # levels whose guesses are fully trusted: holes up to about 32 texels of the lookup
 _TRUST = 0.5  # in every coarser level
-_PRIOR = 1.0  # weight of the coarser level; land at disparity 0.95 weighs as much, far land up to 200
+_PRIOR = 1.0  # weight of the coarser level; land at disparity 0.95 weighs as much, far land up to 41600: half floats end at 65504
 
 
 class _Picture:
