@@ -31,7 +31,7 @@ _VEIL = 0.2  # sky alpha from which land is a soft skyline
 _CRUMB, _DUST = 0.01, 0.001  # of the view: islands of land smaller than this are crumbs
 _WALL = 1.1  # disparity, and ...
 _FEET = 0.25  # ... steepness down, as a tangent, of rays that see a wall rather than the ground underneath
-_SHARP, _WORN = 0.06, 0.3  # detail debt below which a pixel is left alone, and from which it is renewed in full
+_SHARP, _WORN = 0.15, 0.6  # detail debt below which a pixel is left alone, and from which it is renewed in full
 
 
 class ClassicalGenerator:
@@ -54,7 +54,7 @@ class ClassicalGenerator:
         self._seed = seed % 2**32  # any whole number will do
 
     def __call__(self, view: WarpedView) -> RefinedView:
-        """Fill and renew ``view``; pixels with debt below 0.06 come back as they were.
+        """Fill and renew ``view``; pixels with debt below 0.15 come back as they were.
 
         Raises RuntimeError when called before ``begin``.
         """
