@@ -11,7 +11,7 @@ import numpy as np
 from core.warp import raster
 from core.warp.lookup import HOLE, Lookup
 from core.warp.recycler import Recycler
-from core.warp.visibility import Visibility, largest_quad, magnification, projection, rotation_homography
+from core.warp.visibility import Visibility, largest_quad, projection, rotation_homography
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,9 +37,9 @@ class CpuWarper:
         matrix = projection(keyframe.camera, camera, size)
         limit = np.array(largest_quad(keyframe, camera, size))
         empty = self._recycler.empty
-        growth = magnification(matrix, mesh.shape)
+        cell = 1.0 / np.array(mesh.shape[::-1], np.float64)
         points = empty((len(mesh.vertices), 5), np.float32)
-        self._in_bands(len(points), lambda first, last: raster.project(mesh.vertices, matrix, growth, points, first, last))
+        self._in_bands(len(points), lambda first, last: raster.project(mesh.vertices, matrix, cell, points, first, last))
         view = Visibility(
             keyframe,
             camera,

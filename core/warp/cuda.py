@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from core.warp.lookup import Lookup
-from core.warp.visibility import Visibility, largest_quad, magnification, projection, rotation_homography
+from core.warp.visibility import Visibility, largest_quad, projection, rotation_homography
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +77,7 @@ class CudaWarper:
         mesh, resident = keyframe.mesh, self._resident(keyframe)
         vertex_count, quad_count = np.int32(len(mesh.vertices)), np.int32(len(mesh.quads))
         matrix = projection(keyframe.camera, camera, size)
-        numbers = cupy.asarray(np.concatenate([matrix.ravel(), magnification(matrix, mesh.shape)]))
+        numbers = cupy.asarray(np.array([*matrix.ravel(), 1.0 / mesh.shape[1], 1.0 / mesh.shape[0]]))
         points = cupy.empty((len(mesh.vertices), 4), np.float32)
         growth = cupy.empty(len(mesh.vertices), np.float32)
         _launch(self._project, len(mesh.vertices), resident.vertices, vertex_count, numbers, points, growth)

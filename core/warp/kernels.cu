@@ -39,8 +39,8 @@ __device__ static inline double smallest(double a, double b, double c) { return 
 __device__ static inline double largest(double a, double b, double c) { return fmax(fmax(a, b), c); }
 
 // One thread a vertex: (u, v, disparity, slopes) to target x, y in pixels, target disparity, q = z / z' (0 where unusable); and
-// stretch. m is the projection matrix (3, 4) and the magnification vector (4).
-extern "C" __global__ void project(const float *vertices, int count, const double *m, float4 *points, float *growth) {
+// stretch, along the longer axis. m is the projection matrix (3, 4) and the size of a geometry pixel in uv.
+extern "C" __global__ void project(const float *vertices, int count, const double *m, float4 *points, float *stretch) {
     long long i = thread_index();
     if (i >= count) return;
     const float *vertex = vertices + 5 * i;
@@ -54,7 +54,11 @@ extern "C" __global__ void project(const float *vertices, int count, const doubl
         point.y = (float)(floor(y * GRID + 0.5) / GRID);
         point.z = (float)(d * q);
         point.w = (float)q;
-        growth[i] = (float)sqrt(fabs(m[12] + m[13] * g + m[14] * h + m[15] * (d - g * u - h * v)) * q * q * q);
+        double along_u = m[8] + m[11] * g, along_v = m[9] + m[11] * h;
+        double xu = (m[0] + m[3] * g - x * along_u) * m[12], xv = (m[1] + m[3] * h - x * along_v) * m[13];
+        double yu = (m[4] + m[7] * g - y * along_u) * m[12], yv = (m[5] + m[7] * h - y * along_v) * m[13];
+        double total = xu * xu + xv * xv + yu * yu + yv * yv, area = xu * yv - xv * yu;
+        stretch[i] = (float)(q * sqrt(0.5 * (total + sqrt(fmax(total * total - 4.0 * area * area, 0.0)))));
     }
     points[i] = point;
 }

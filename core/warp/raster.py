@@ -34,11 +34,12 @@ _THIRTY_TWO = np.uint64(32)
 
 
 @njit(nogil=True, cache=True)
-def project(vertices: Floats, matrix: Doubles, growth: Doubles, points: Floats, first: int, last: int) -> None:
+def project(vertices: Floats, matrix: Doubles, cell: Doubles, points: Floats, first: int, last: int) -> None:
     """Project ``vertices`` (n, 5) to ``points`` (n, 5): target x, y in pixels, disparity there, q = z / z', stretch.
 
-    q is 0 for vertices that cannot be used: behind the camera, too close, or not finite. ``growth`` is the vector
-    ``visibility.magnification``.
+    q is 0 for vertices that cannot be used: behind the camera, too close, or not finite. ``cell`` is the size of
+    a geometry pixel in uv. Stretch is the larger singular value of the Jacobian from geometry to target pixels, by the slopes of
+    the vertex's plane: a surface drawn out to streaks along one axis carries no more detail than its longer axis shows.
     """
     for i in range(first, last):
         u, v, d = np.float64(vertices[i, 0]), np.float64(vertices[i, 1]), np.float64(vertices[i, 2])
@@ -53,8 +54,13 @@ def project(vertices: Floats, matrix: Doubles, growth: Doubles, points: Floats, 
             points[i, 2] = d * q
             points[i, 3] = q
             g, h = np.float64(vertices[i, 3]), np.float64(vertices[i, 4])
-            area = growth[0] + growth[1] * g + growth[2] * h + growth[3] * (d - g * u - h * v)
-            points[i, 4] = math.sqrt(abs(area) * q * q * q)
+            along_u, along_v = matrix[2, 0] + matrix[2, 3] * g, matrix[2, 1] + matrix[2, 3] * h
+            xu = (matrix[0, 0] + matrix[0, 3] * g - x * along_u) * cell[0]
+            xv = (matrix[0, 1] + matrix[0, 3] * h - x * along_v) * cell[1]
+            yu = (matrix[1, 0] + matrix[1, 3] * g - y * along_u) * cell[0]
+            yv = (matrix[1, 1] + matrix[1, 3] * h - y * along_v) * cell[1]
+            total, area = xu * xu + xv * xv + yu * yu + yv * yv, xu * yv - xv * yu
+            points[i, 4] = q * math.sqrt(0.5 * (total + math.sqrt(max(total * total - 4.0 * area * area, 0.0))))
 
 
 @njit(nogil=True, cache=True)

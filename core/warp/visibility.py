@@ -61,18 +61,6 @@ def projection(source: Camera, target: Camera, size: tuple[int, int]) -> NDArray
     return np.column_stack([turned, pixels @ target_from_source[:3, 3]])
 
 
-def magnification(matrix: NDArray[np.float64], geometry: tuple[int, int]) -> NDArray[np.float64]:
-    """Vector (4,) for the magnification of planes by the ``projection`` matrix: target pixels per geometry pixel, in area.
-
-    A plane of disparity ``g u + h v + c`` is mapped by the homography ``matrix[:, :3] + matrix[:, 3] (g, h, c)``; at a point with
-    q = z / z' its Jacobian determinant is ``vector . (1, g, h, c) q^3`` (the matrix determinant lemma).
-    """
-    turned, moved = matrix[:, :3], matrix[:, 3]
-    # the adjugate, by cofactors: there is no inverse for a view from within the plane
-    adjugate = np.stack([np.cross(turned[:, (i + 1) % 3], turned[:, (i + 2) % 3]) for i in range(3)])
-    return np.array([np.linalg.det(turned), *(adjugate @ moved)]) / (geometry[0] * geometry[1])
-
-
 def rotation_homography(source: Camera, target: Camera) -> NDArray[np.float64]:
     """Matrix (3, 3) from (u, v, 1) of ``target`` to homogeneous uv of ``source`` for what lies at infinity."""
     source_from_target = source.world_from_camera[:3, :3].T @ target.world_from_camera[:3, :3]
