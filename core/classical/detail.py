@@ -27,6 +27,7 @@ _FLOOR = 0.004  # of a band's strength: below it there is nothing but rounding
 _LOUDEST = 3.0  # most that a texture may exceed its own mean strength
 _STREAK = 0.35  # share of a band that is taken back, at full payment, where it is nothing but streaks
 _CHROMA = 0.4  # of the texture's colourfulness: in full, a few hundred steps add up to coloured stains
+_FINEST = 0.6  # share of the strength of the finest band: drawn larger than it is, a keyframe shows it as a pattern of pixels
 _LIMIT = 0.15  # most that one call adds to a colour
 
 
@@ -109,7 +110,7 @@ class DetailStyle:
             moved = cv2.remap(self._texture[octave], x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101)
             texture = np.asarray(moved, np.float32)
             have, streaked = strength(own)
-            want = self.target(octave, disparity)
+            want = self.target(octave, disparity) * np.float32(1.0 if octave else _FINEST)
             lack = np.sqrt(np.maximum((want * want - have * have) * pay, 0.0))  # strengths add in power
             added += texture * lack[..., None] - own * (_STREAK * pay * streaked**2)[..., None]
         return np.asarray(image + np.clip(added, -_LIMIT, _LIMIT), np.float32)
