@@ -14,6 +14,7 @@ typedef unsigned char u8;
 // the same constants as in visibility.py and lookup.py
 #define MAGNIFICATION 64.0
 #define GRID 4096.0
+#define STREAK 0.75
 #define OUTSIDE 1e6
 #define AGREEMENT 0.92
 #define SKY 0.5f
@@ -39,7 +40,7 @@ __device__ static inline double smallest(double a, double b, double c) { return 
 __device__ static inline double largest(double a, double b, double c) { return fmax(fmax(a, b), c); }
 
 // One thread a vertex: (u, v, disparity, slopes) to target x, y in pixels, target disparity, q = z / z' (0 where unusable); and
-// stretch, along the longer axis. m is the projection matrix (3, 4) and the size of a geometry pixel in uv.
+// stretch. m is the projection matrix (3, 4) and the size of a geometry pixel in uv.
 extern "C" __global__ void project(const float *vertices, int count, const double *m, float4 *points, float *stretch) {
     long long i = thread_index();
     if (i >= count) return;
@@ -58,7 +59,8 @@ extern "C" __global__ void project(const float *vertices, int count, const doubl
         double xu = (m[0] + m[3] * g - x * along_u) * m[12], xv = (m[1] + m[3] * h - x * along_v) * m[13];
         double yu = (m[4] + m[7] * g - y * along_u) * m[12], yv = (m[5] + m[7] * h - y * along_v) * m[13];
         double total = xu * xu + xv * xv + yu * yu + yv * yv, area = xu * yv - xv * yu;
-        stretch[i] = (float)(q * sqrt(0.5 * (total + sqrt(fmax(total * total - 4.0 * area * area, 0.0)))));
+        double longer = 0.5 * (total + sqrt(fmax(total * total - 4.0 * area * area, 0.0)));
+        stretch[i] = (float)(q * sqrt(fmax(fabs(area), longer * STREAK * STREAK)));
     }
     points[i] = point;
 }

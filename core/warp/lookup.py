@@ -23,7 +23,7 @@ class Lookup:
 
     uv: NDArray[np.float32]  # where to sample the keyframe, [0, 1]
     disparity: NDArray[np.float32]  # in the target camera; 0 for sky
-    stretch: NDArray[np.float32]  # magnification: target pixels per geometry pixel of the keyframe, along the longer axis
+    stretch: NDArray[np.float32]  # magnification: target pixels per geometry pixel of the keyframe, linear
     slot: NDArray[np.int8]
 
     @property

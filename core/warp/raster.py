@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from core.warp.lookup import HOLE
-from core.warp.visibility import AGREEMENT, GRID, LAND, MAGNIFICATION, NOTHING, OUTSIDE, SKY, VEILED
+from core.warp.visibility import AGREEMENT, GRID, LAND, MAGNIFICATION, NOTHING, OUTSIDE, SKY, STREAK, VEILED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,8 +38,8 @@ def project(vertices: Floats, matrix: Doubles, cell: Doubles, points: Floats, fi
     """Project ``vertices`` (n, 5) to ``points`` (n, 5): target x, y in pixels, disparity there, q = z / z', stretch.
 
     q is 0 for vertices that cannot be used: behind the camera, too close, or not finite. ``cell`` is the size of
-    a geometry pixel in uv. Stretch is the larger singular value of the Jacobian from geometry to target pixels, by the slopes of
-    the vertex's plane: a surface drawn out to streaks along one axis carries no more detail than its longer axis shows.
+    a geometry pixel in uv. Stretch comes from the Jacobian from geometry to target pixels, by the slopes of the vertex's plane:
+    the root of its determinant, or ``STREAK`` times its larger singular value where a surface is drawn out to streaks.
     """
     for i in range(first, last):
         u, v, d = np.float64(vertices[i, 0]), np.float64(vertices[i, 1]), np.float64(vertices[i, 2])
@@ -60,7 +60,8 @@ def project(vertices: Floats, matrix: Doubles, cell: Doubles, points: Floats, fi
             yu = (matrix[1, 0] + matrix[1, 3] * g - y * along_u) * cell[0]
             yv = (matrix[1, 1] + matrix[1, 3] * h - y * along_v) * cell[1]
             total, area = xu * xu + xv * xv + yu * yu + yv * yv, xu * yv - xv * yu
-            points[i, 4] = q * math.sqrt(0.5 * (total + math.sqrt(max(total * total - 4.0 * area * area, 0.0))))
+            longer = 0.5 * (total + math.sqrt(max(total * total - 4.0 * area * area, 0.0)))
+            points[i, 4] = q * math.sqrt(max(abs(area), longer * STREAK * STREAK))
 
 
 @njit(nogil=True, cache=True)

@@ -19,6 +19,7 @@ NOTHING, VEILED, LAND = 0, 1, 2  # values of ``Visibility.surface``: uncovered, 
 
 MAGNIFICATION = 64.0  # quads that came this much closer, or grew this much, are dropped: flying through a surface must not flash
 OUTSIDE = 1e6  # target pixels from the corner beyond which a vertex is no use, and float32 no longer holds the grid
+STREAK = 0.75  # share of the longer axis that a surface counts as stretched, if that is more than its area tells: from aspect 1.8
 AGREEMENT = 0.92  # two keyframes see the same surface where their disparities are within this ratio
 SKY = 0.5  # soft sky alpha from which a pixel is sky
 GRID = 4096.0  # target positions are rounded to this many parts of a pixel, so that edge tests are exact and nothing cracks

@@ -45,7 +45,7 @@ def test_kernels_compile_to_ptx(tmp_path):
 
 def test_constants_are_those_of_the_twin():
     source = KERNELS.read_text()
-    for module, names in ((visibility, ("MAGNIFICATION", "GRID", "OUTSIDE", "AGREEMENT", "SKY")), (lookup, ("HOLE",))):
+    for module, names in ((visibility, ("MAGNIFICATION", "GRID", "OUTSIDE", "STREAK", "AGREEMENT", "SKY")), (lookup, ("HOLE",))):
         for name in names:
             value = re.search(rf"#define {name} \(?([-\d.e]+)", source)
             assert value is not None
