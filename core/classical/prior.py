@@ -19,6 +19,7 @@ _FARTHEST = 0.02  # disparity
 _RISE = 0.5  # of its height over the horizon at which the photo's land comes up behind known land
 _WIDE = 0.25  # of the photo's width over which what comes up is averaged along rows, so that no silhouette is left of it
 _SMOOTH_SKYLINE = 0.01  # of its width
+_LARGE = 0.02  # of the photo: sky smaller than this is none
 _BEHIND = 30.0  # per cent of a row that are taken for what is behind
 _IN_FRONT, _NEAR = 1.6, 0.2  # times its disparity, and disparity, beyond which land is in front of that
 _LONG_SIDE = 224  # of the stored picture: the density of a 256 pixel wide refined view, which sees a little more than the photo
@@ -117,10 +118,15 @@ def _occluders(disparity: NDArray[np.float32], sky: NDArray[np.float32]) -> NDAr
 
 
 def _skyline(sky: NDArray[np.float32], near: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Row (w,) at which land begins in each column, and where that is ``near`` land, what the columns beside it suggest."""
+    """Row (w,) at which land begins below the sky in each column, and where that is ``near`` land, what others suggest.
+
+    An overhanging branch has sky below it; a cloud taken for sky within a mountain has none around it and does not count.
+    """
     height, width = sky.shape
-    land = sky < 0.5
-    top = np.where(land.any(axis=0), np.argmax(land, axis=0), height)
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats((sky >= 0.5).astype(np.uint8))
+    large = np.asarray(statistics)[:, cv2.CC_STAT_AREA] > _LARGE * sky.size
+    open_sky = (sky >= 0.5) & large[np.asarray(labels)]
+    top = np.where(open_sky.any(axis=0), height - np.argmax(open_sky[::-1], axis=0), 0)
     columns = np.arange(width)
     far = (top == height) | (near[np.minimum(top, height - 1), columns] == 0.0)
     seen = np.asarray(np.interp(columns, columns[far], top[far]) if far.any() else top, np.float32)

@@ -252,6 +252,13 @@ def test_prior_behind_land_is_lower_and_has_no_silhouettes():
     assert behind.disparity[36:46].max() < 0.2
 
 
+def test_prior_has_sky_below_a_branch():
+    photo = keyframe(size=(128, 80))
+    photo.sky[2:10, 90:], photo.image[2:10, 90:] = 0.0, 20
+    behind = Prior(photo).view(photo.camera, 128, 80, np.zeros((80, 128), np.float32))
+    assert behind.sky[:28].min() > 0.95
+
+
 def test_push_pull_keeps_the_known_and_reaches_everywhere():
     random = np.random.default_rng(0)
     values = random.uniform(-1, 1, (37, 53, 5)).astype(np.float32)
