@@ -35,7 +35,7 @@ def test_two_runs_give_identical_pictures() -> None:
     assert first[0].shape == (6, 90, 160, 3)
     assert np.array_equal(first[0], second[0])
     assert np.array_equal(first[1], second[1])
-    assert first[1][-1][2, 3] > 0.05  # and it flew forward
+    assert first[1][-1][2, 3] > 0.03  # and it flew forward
 
 
 @pytest.mark.parametrize("size", [(90, 160), (101, 67)])
@@ -48,7 +48,7 @@ def test_any_shape(size: tuple[int, int]) -> None:
 def test_a_cinematic_move_takes_the_length_of_the_film() -> None:
     _, poses = taken(FilmOptions(seconds=1.0, fps=12.0, size=(64, 64), pilot="loop"))
     far = np.linalg.norm(poses[:, :3, 3], axis=1)
-    assert far.max() > 0.05
+    assert far.max() > 0.03
     assert far[-1] < 0.3 * far.max()  # the next picture would be the first again
 
 
