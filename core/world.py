@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from core.camera import Camera
     from core.keyframe import Keyframe
 
-BUDGET_BYTES = 192 * 2**20
+BUDGET_BYTES = 160 * 2**20  # 273 keyframes of 256x160: most of a minute of flight, before the way back is thinned out
 PAPER_STEP = 0.1875  # scene units between two views of the paper
 SAME_PLACE = 0.25 * PAPER_STEP  # two cameras closer than this
 SAME_VIEW = math.radians(1.5)  # and turned less than this see the same picture

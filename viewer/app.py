@@ -123,6 +123,7 @@ class App:
         self.window.set_caption(f"{loaded.photo.path.name} - photoflight")
         self.hud.say(loaded.notice or "H shows the controls")
         self._changed = True
+        gc.unfreeze()  # the flight before this one may go
         gc.collect()
         gc.freeze()  # what lives as long as the flight is never scanned again, or collections would stall frames
         trace("flight")
