@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,10 +35,6 @@ class Steering:
     def touched(self) -> bool:
         """Whether a person is steering right now (speed alone is not steering)."""
         return any((self.strafe, self.climb, self.advance, self.yaw, self.pitch, self.roll, *self.drag))
-
-    def without_drag(self) -> Steering:
-        """Return the same held controls with the one-off mouse motion consumed."""
-        return replace(self, drag=(0.0, 0.0))
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,14 +10,10 @@ from hypothesis import strategies as st
 from core.camera import (
     Camera,
     Intrinsics,
-    angle_between,
     angles,
-    interpolated,
     inverse,
     orthonormalised,
     rigid,
-    rotation_of,
-    rotation_vector,
     turn,
 )
 
@@ -65,44 +59,6 @@ def test_signs_of_angles():
     assert turn(yaw=0.1)[0, 2] > 0.0
     assert turn(pitch=0.1)[1, 2] < 0.0
     assert turn(roll=0.1)[1, 0] > 0.0
-
-
-@given(rotations)
-def test_rotation_vector_is_the_logarithm(rotation):
-    vector = rotation_vector(rotation)
-    close(rotation_of(vector), rotation, 1e-9)
-    assert np.linalg.norm(vector) == pytest.approx(angle_between(rotation, np.eye(3)), abs=1e-9)
-    close(rotation_of(-vector), rotation.T, 1e-9)
-
-
-@pytest.mark.parametrize("angle", [0.0, 1e-12, 1e-6, 0.3, 2.7, math.pi - 1e-6, math.pi - 1e-12])
-@given(st.tuples(st.integers(-9, 9), st.integers(-9, 9), st.integers(-9, 9)).filter(any).map(np.array))
-def test_tiny_and_half_turns_keep_their_axis(angle, axis):
-    vector = angle * axis / np.linalg.norm(axis)
-    close(rotation_vector(rotation_of(vector)), vector, 1e-9)
-    assert angle_between(np.eye(3), rotation_of(vector)) == pytest.approx(angle, abs=1e-12)
-
-
-def test_a_half_turn_has_either_sign_of_axis():
-    for axis in np.eye(3):
-        close(rotation_of(rotation_vector(rotation_of(math.pi * axis))), rotation_of(math.pi * axis), 1e-12)
-
-
-@given(poses, poses)
-def test_interpolation_joins_its_ends_evenly(a, b):
-    close(interpolated(a, b, 0.0), a)
-    close(interpolated(a, b, 1.0), b)
-    middle = interpolated(a, b, 0.5)
-    close(middle[:3, 3], 0.5 * (a[:3, 3] + b[:3, 3]), 1e-9)
-    assert angle_between(a, middle) == pytest.approx(angle_between(middle, b), abs=1e-7)
-    close(middle[:3, :3].T @ middle[:3, :3], np.eye(3), 1e-10)
-
-
-@given(poses, poses)
-def test_angle_between_is_a_distance(a, b):
-    assert angle_between(a, b) == pytest.approx(angle_between(b, a), abs=1e-7)
-    assert angle_between(a, a) == pytest.approx(0.0, abs=1e-6)
-    assert 0.0 <= angle_between(a, b) <= math.pi
 
 
 @given(poses, lenses, st.floats(0.01, 1.0))
