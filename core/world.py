@@ -107,11 +107,6 @@ class World:
                 return True
         return False
 
-    def nearest(self, camera: Camera) -> Keyframe:
-        """Return the keyframe, the photo included, whose pose is nearest to ``camera``."""
-        entries = (self._photo, *self._entries)
-        return entries[int(np.argmin(self._cost(entries, camera)))].keyframe
-
     def choose(self, camera: Camera, count: int = 3, held: Iterable[Keyframe] = ()) -> tuple[Keyframe, ...]:
         """Return at most ``count`` (>= 1) keyframes that together show ``camera`` best, the best first, never none.
 

@@ -39,16 +39,3 @@ def make_warper() -> Warper:
     from core.warp.cpu import CpuWarper
 
     return CpuWarper()
-
-
-def warm_up(warper: Warper) -> None:
-    """Compile all kernels, so that no frame waits for it: seconds on a machine's first run, then read from a cache on disk."""
-    import numpy as np
-
-    from core.camera import Camera, Intrinsics
-    from core.keyframe import Keyframe
-
-    flat = np.full((4, 4), 0.5, np.float32)
-    blank = np.zeros((4, 4), np.float32)
-    camera = Camera(Intrinsics.from_fov(1.0, 1.0))
-    warp([Keyframe(camera, np.zeros((4, 4, 3), np.uint8), flat, blank, blank)], camera, (4, 4), warper)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from warp_scenes import FOV, hills, keyframe, moved, ridge, uv_grid, valley
 
 from core.camera import Camera, Intrinsics
-from core.warp import make_warper, warm_up, warp
+from core.warp import make_warper, warp
 from core.warp.cpu import CpuWarper
 from core.warp.lookup import HOLE
 from core.warp.visibility import SKY, STREAK
@@ -258,6 +258,5 @@ def test_tiny_geometry(warper):
 
 def test_a_warper_for_this_machine_works():
     warper = make_warper()
-    warm_up(warper)
     frame = keyframe(hills(32, 20))
     assert warp([frame], frame.camera, (32, 20), warper).covered.all()
