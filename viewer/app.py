@@ -106,7 +106,9 @@ class App:
         self.meters.loading = ""
         if isinstance(loaded, PhotoflightError):
             if self.flight is None:
-                raise loaded
+                if self._loader.path == self.options.photo:
+                    raise loaded
+                self.load(self.options.photo)  # the drop came before the first flight
             self.hud.say(str(loaded))
             return
         self._fly(loaded)

@@ -59,6 +59,19 @@ def test_the_photo_is_shown_before_the_flight(demo_photos: list[Path], xvfb: str
     waiting._close()
 
 
+def test_a_bad_photo_dropped_before_the_first_flight_does_not_end_it(demo_photos: list[Path], tmp_path: Path, xvfb: str) -> None:  # noqa: ARG001
+    from viewer.app import App
+
+    bad = tmp_path / "early.jpg"
+    bad.touch()
+    waiting = App(FlyOptions(photo=demo_photos[1], size=(160, 100)))
+    waiting.load(demo_photos[1])
+    waiting.on_file_drop(0, 0, [str(bad)])
+    turn_until(waiting, lambda: waiting.flight is not None)
+    assert waiting.photo.path == demo_photos[1]
+    waiting._close()
+
+
 def test_dropping_a_photo_flies_into_it(app: App, demo_photos: list[Path]) -> None:
     before = app.flight
     app.on_file_drop(0, 0, [str(demo_photos[1])])
