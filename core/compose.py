@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from core.generator import WarpedView
+from core.sky import halvings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -140,11 +141,7 @@ def texels(keyframe: Keyframe) -> list[NDArray[np.uint8]]:
         height, width = keyframe.image.shape[:2]
         sky = cv2.resize(keyframe.sky, (width, height), interpolation=cv2.INTER_LINEAR)
         firm = np.clip((sky - _FAINT) / (1.0 - 2.0 * _FAINT), 0.0, 1.0)
-        levels = [np.dstack([keyframe.image, np.rint(firm * 255.0).astype(np.uint8)])]
-        while min(levels[-1].shape[:2]) > 32:
-            height, width = levels[-1].shape[:2]
-            levels.append(cv2.resize(levels[-1], (width // 2, height // 2), interpolation=cv2.INTER_AREA))
-        _textures[keyframe] = levels
+        _textures[keyframe] = halvings(np.dstack([keyframe.image, np.rint(firm * 255.0).astype(np.uint8)]), above=32)
     return _textures[keyframe]
 
 

@@ -20,7 +20,7 @@ from core.pilots import make_pilot
 from core.pilots.cinematic import scene_reach
 from core.pilots.path import HomePilot, Path, RewindPilot
 from core.pilots.pilot import ManualPilot, Pilot
-from core.refiner import Refiner, refine
+from core.refiner import Refiner
 from core.sky import Dome
 from core.steering import Craft, Steering, Surroundings
 from core.warp import make_warper
@@ -92,7 +92,6 @@ class Flight:
         self.time = 0.0
         self.surroundings: Surroundings | None = None
         generator.begin(photo, settings.seed)
-        self._generator = generator
         self.refiner = Refiner(self.world, generator, self.dome, self.warper, settings.refine_size, lockstep=settings.lockstep)
         self._refined_at, self._refined_from = -math.inf, self.craft.camera.position
         self._shown: tuple[Keyframe, ...] = (photo,)
@@ -108,7 +107,7 @@ class Flight:
     def warm_up(self, size: tuple[int, int]) -> None:
         """Run everything once as it will be run in flight, so that no first use compiles or allocates in mid-air."""
         self.frame(size)
-        refine(self.world, self._generator, self.dome, self.warper, self.forecast(), self.settings.refine_size)
+        self.refiner.warm_up(self.forecast())
 
     def reshape(self, aspect: float) -> None:
         """Fit the view to a window of another shape (width / height); the pose stays."""

@@ -58,7 +58,9 @@ def _keyframe(camera: Camera, view: RefinedView) -> Keyframe | None:
     image = (np.clip(view.image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
     disparity = np.clip(view.disparity, 0.01, 1.0).astype(np.float32)
     sky = np.clip(view.sky, 0.0, 1.0).astype(np.float32)
-    return Keyframe(camera, image, disparity, sky, np.maximum(view.debt, 0.0).astype(np.float32))
+    keyframe = Keyframe(camera, image, disparity, sky, np.maximum(view.debt, 0.0).astype(np.float32))
+    _ = keyframe.mesh  # built here, or the display would stall for it: 4 ms
+    return keyframe
 
 
 class Refiner:
@@ -100,6 +102,10 @@ class Refiner:
         with self._wake:
             self._newest = camera
             self._wake.notify()
+
+    def warm_up(self, camera: Camera) -> None:
+        """Make a keyframe of ``camera`` and forget it, so that no first use compiles or allocates in mid-air."""
+        refine(self._world, self._generator, self._dome, self._warper, camera, self._size)
 
     def run_once(self, camera: Camera) -> Keyframe | None:
         """Make the keyframe of ``camera`` now and add it to the world; None when there is one already or it failed."""

@@ -52,7 +52,7 @@ class Dome:
         """Make the dome of a start photo; deterministic. Photos without sky get a haze of their brightest soft tones."""
         detail, lens = _detail(photo)
         camera = photo.camera.through(lens)
-        details = _halvings(detail)
+        details = tuple(halvings(detail, above=127))
         known = _on_sphere(detail, camera)
         if float(known[..., 3].mean()) < _LEAST_SKY:
             haze = np.broadcast_to(_soft_highlight(photo.image), known[..., :3].shape)
@@ -145,15 +145,15 @@ def _detail(photo: Keyframe) -> tuple[NDArray[np.uint8], Intrinsics]:
     return rgba, padded
 
 
-def _halvings(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:
-    """``picture`` and its averages over 2x2, 4x4, ... pixels, down to about 64 a side."""
+def halvings(picture: Array, above: int) -> list[Array]:
+    """``picture`` (h, w, c) and its averages over 2x2, 4x4, ... pixels, as long as the shorter side is longer than ``above``."""
     import cv2
 
-    levels: list[Array] = [picture]
-    while min(levels[-1].shape[:2]) >= 128:
+    levels = [picture]
+    while min(levels[-1].shape[:2]) > above:
         height, width = levels[-1].shape[:2]
         levels.append(cv2.resize(levels[-1], (width // 2, height // 2), interpolation=cv2.INTER_AREA))
-    return tuple(levels)
+    return levels
 
 
 def _soft(image: Array, weight: Array, radius: int) -> Array:
@@ -266,10 +266,7 @@ def _membrane(premultiplied: Array) -> Array:
     """
     import cv2
 
-    levels: list[Array] = [premultiplied]
-    while min(levels[-1].shape[:2]) > 2:
-        height, width = levels[-1].shape[:2]
-        levels.append(cv2.resize(levels[-1], (width // 2, height // 2), interpolation=cv2.INTER_AREA))
+    levels = halvings(premultiplied, above=2)
     total = levels[0].sum(axis=(0, 1))
     out: Array = np.broadcast_to(total[:3] / max(float(total[3]), 1e-6), (*levels[-1].shape[:2], 3)).astype(np.float32)
     prior = np.float32(0.02)

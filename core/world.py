@@ -52,7 +52,7 @@ class World:
         self.photo = photo
         self._budget = budget_bytes
         self._lock = threading.Lock()
-        land = photo.disparity[_like(photo.sky, photo.disparity.shape) < 0.5]
+        land = photo.disparity[photo.geometry_sky < 0.5]
         self.scale = 1.0 / float(np.clip(np.median(land) if land.size else 0.5, 0.1, 1.0))  # scene units
         self._photo = _entry(photo)
         self._entries: tuple[_Entry, ...] = ()

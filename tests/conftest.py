@@ -73,3 +73,14 @@ def gl_context(_egl):
         assert _egl.error == "GL_NO_ERROR", "an earlier test left this error"
         yield _egl
         assert _egl.error == "GL_NO_ERROR", "this test left this error"
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """torch on one thread: on a busy machine threads would wait for each other's share of a small network, not compute."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -74,6 +74,11 @@ def prepare(path: Path, options: FlyOptions, aspect: float, lookup: tuple[int, i
     return Loaded(photo, flight, notice)
 
 
+def _closed(unwanted: Future[Loaded]) -> None:
+    if unwanted.exception() is None:
+        unwanted.result().flight.close()
+
+
 class Loader:
     """Prepares one photo at a time in a thread; the newest request wins."""
 
@@ -85,8 +90,8 @@ class Loader:
 
     def load(self, path: Path, aspect: float, lookup: tuple[int, int]) -> None:
         """Begin to prepare ``path``."""
-        if self._pending is not None:
-            self._pending.cancel()
+        if self._pending is not None and not self._pending.cancel():
+            self._pending.add_done_callback(_closed)  # nobody will fly it, and its refiner has a thread
         self.path = path
         self._pending = self._pool.submit(prepare, path, self._options, aspect, lookup)
 

@@ -41,8 +41,8 @@ class Stage:
 
     def _make_canvas(self, size: tuple[int, int]) -> None:
         self._texture = self.context.texture(size, 4)
-        nearest = moderngl.NEAREST if size == self.size else moderngl.LINEAR  # half the cost, in software, of an equal picture
-        self._texture.filter = (nearest, nearest)
+        sampling = moderngl.NEAREST if size == self.size else moderngl.LINEAR  # nearest is as good there, and half the cost
+        self._texture.filter = (sampling, sampling)
         self._texture.repeat_x = self._texture.repeat_y = False
         self.canvas = self.context.framebuffer([self._texture])
 

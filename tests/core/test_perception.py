@@ -14,6 +14,8 @@ from core import perception
 from core.errors import PerceptionError, WeightsError
 from core.perception import Scene, depth_report, normalised, opened, perceive, plain_scene
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def promises_kept(scene: Scene) -> None:
     for array in (scene.disparity, scene.sky):
@@ -32,17 +34,6 @@ def near_land(scene: Scene) -> float:
     h, w = scene.disparity.shape
     land = cv2.resize(scene.sky, (w, h), interpolation=cv2.INTER_AREA if scene.sky.size > h * w else cv2.INTER_LINEAR) < 0.5
     return float(np.percentile(scene.disparity[land], 97))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """On a busy machine threads would wait for each other's share of a small network, many times as long as it computes."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,8 @@ from core.training.perception_data import Batch, batch_at, plain_batch
 from core.training.perception_losses import figures, perception_loss
 from core.training.shards import read_shards
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 H, W = 48, 64
 
 
@@ -44,15 +46,6 @@ def write_shard(path, count, seed, leave_out=""):
                     entry.size = len(data)
                     tar.addfile(entry, io.BytesIO(data))
     return path
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Thumbnails are too small to share among threads: on a busy machine they would wait for each other, not compute."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
