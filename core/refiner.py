@@ -49,10 +49,11 @@ def refine(
     keyframes = world.choose(camera)
     lookup = warp(keyframes, camera, size, warper)
     view = generator(compose(Layer(keyframes, lookup), camera, dome))
-    return _keyframe(camera, view)
+    return as_keyframe(camera, view)
 
 
-def _keyframe(camera: Camera, view: RefinedView) -> Keyframe | None:
+def as_keyframe(camera: Camera, view: RefinedView) -> Keyframe | None:
+    """Turn the refined ``view`` of ``camera`` into a keyframe at 8 bits; None when it is not finite."""
     if not all(np.isfinite(array).all() for array in (view.image, view.disparity, view.sky, view.debt)):
         return None
     image = (np.clip(view.image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)

@@ -9,7 +9,7 @@ things. It draws no tree and no house; after a minute the ground is plausible te
 from __future__ import annotations
 
 import zlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -32,6 +32,18 @@ _CRUMB, _DUST = 0.01, 0.001  # of the view: islands of land smaller than this ar
 _WALL = 1.1  # disparity, and ...
 _FEET = 0.25  # ... steepness down, as a tangent, of rays that see a wall rather than the ground underneath
 _SHARP, _WORN = 0.15, 0.6  # detail debt below which a pixel is left alone, and from which it is renewed in full
+
+
+@dataclass(frozen=True, eq=False)
+class Completion:
+    """A whole view in its parts; arrays (h, w[, 3]) float32."""
+
+    view: WarpedView  # without what is not to be trusted
+    land: NDArray[np.float32]  # what is known as it is seen, soft sky included; elsewhere land alone
+    disparity: NDArray[np.float32]  # [0.01, 1]
+    sky: NDArray[np.float32]  # [0, 1]
+    debt: NDArray[np.float32]
+    need: NDArray[np.float32]  # [0, 1]: how much a pixel wants new detail, 1 in holes, 0 where it is sharp
 
 
 class ClassicalGenerator:
@@ -58,6 +70,13 @@ class ClassicalGenerator:
 
         Raises RuntimeError when called before ``begin``.
         """
+        done = self.complete(view)
+        backdrop = done.view.backdrop
+        image = np.where(done.view.mask[..., None], done.land, done.land + done.sky[..., None] * (backdrop - done.land))
+        return RefinedView(np.clip(image, 0.0, 1.0).astype(np.float32), done.disparity, done.sky, done.debt)
+
+    def complete(self, view: WarpedView) -> Completion:
+        """Do the same, and return the parts of the picture. Raises RuntimeError when called before ``begin``."""
         if self._prior is None or self._style is None or self._palette is None:
             raise RuntimeError("ClassicalGenerator was called before begin(photo, seed)")
         height, width = view.mask.shape
@@ -67,18 +86,13 @@ class ClassicalGenerator:
         known = view.mask
         filling = filled(view, prior, inside)
         sky, disparity = filling.sky, _without_spikes(filling.disparity, known & (view.debt > _SHARP))
-        share = np.where(known, smoothstep(view.debt, _SHARP, _WORN), 1.0 - filling.remote)
-        pay = np.asarray(share * (1.0 - sky), np.float32)
+        worn = smoothstep(view.debt, _SHARP, _WORN) * known
+        pay = np.asarray(np.where(known, worn, 1.0 - filling.remote) * (1.0 - sky), np.float32)
         land = self._style.renew(filling.land, disparity, pay, self._shift(view))
         paid = np.asarray(view.debt * pay * known, np.float32)
         land = self._palette.pulled(land, disparity, paid)
-        image = np.where(known[..., None], land, land + sky[..., None] * (view.backdrop - land))
-        return RefinedView(
-            image=np.clip(image, 0.0, 1.0).astype(np.float32),
-            disparity=disparity,
-            sky=sky,
-            debt=np.where(known, view.debt - paid, 0.0).astype(np.float32),
-        )
+        debt = np.where(known, view.debt - paid, 0.0).astype(np.float32)
+        return Completion(view, land, disparity, sky, debt, np.where(known, worn, np.float32(1.0)))
 
     def _shift(self, view: WarpedView) -> tuple[int, int]:
         """Columns and rows by which the texture of this view is displaced: by seed and pose, whatever was asked before."""

@@ -1,0 +1,90 @@
+"""NeuralGenerator: completes views with the trained network, from where the classical completion leaves off."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from core.classical import ClassicalGenerator
+from core.generator import RefinedView
+from core.neural.inputs import assembled, padded, photo_tensor, prepared, unscaled
+from core.neural.network import LATENT, WIDTHS, GeneratorNetwork, Style, channels_last
+from core.weights import load_weights, read_card, weights_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from core.generator import WarpedView
+    from core.keyframe import Keyframe
+    from core.neural.inputs import Inputs, Outputs
+
+STYLE_SIZE = 256, 160  # width, height at which the start photo is encoded, as in training
+
+
+class NeuralGenerator:
+    """A ``core.generator.Generator`` around a ``GeneratorNetwork``. The same seed and view give the same picture."""
+
+    def __init__(self, network: GeneratorNetwork, device: torch.device | str = "cpu") -> None:
+        self.name = network.size
+        self._network = channels_last(network).to(device).eval()
+        self._device = torch.device(device)
+        self._classical = ClassicalGenerator()
+        self._style: Style | None = None
+        self._seed = 0
+
+    @classmethod
+    def load(cls, name_or_path: str | Path, device: torch.device | str = "cpu") -> NeuralGenerator:
+        """Read a shipped size ("small", "base") or a weights file with its card.
+
+        Raises WeightsError: missing, damaged, or for another network.
+        """
+        path = weights_path(f"generator_{name_or_path}" if name_or_path in WIDTHS else name_or_path)
+        size = str(read_card(path).get("network", "small"))
+        network = GeneratorNetwork(size if size in WIDTHS else "small")
+        network.load_state_dict(load_weights(path, network.state_dict()))
+        return cls(network, device)
+
+    def begin(self, photo: Keyframe, seed: int) -> None:
+        """Take up the style of ``photo``; ``seed`` decides z and the noise."""
+        self._classical.begin(photo, seed)
+        self._seed = seed % 2**32
+        z = torch.from_numpy(latent(self._seed)).to(self._device)
+        with torch.inference_mode(), self._precision():
+            self._style = self._network.style(photo_tensor(photo, STYLE_SIZE).to(self._device), z)
+
+    def __call__(self, view: WarpedView) -> RefinedView:
+        """Complete ``view``; known pixels with debt below 0.15 come back as they were.
+
+        Raises RuntimeError when called before ``begin``.
+        """
+        if self._style is None:
+            raise RuntimeError("NeuralGenerator was called before begin(photo, seed)")
+        done = self._classical.complete(view)
+        inputs, (height, width) = padded(prepared(done, noise_seed(self._seed, view)))
+        with torch.inference_mode(), self._precision():
+            out = self._outputs(inputs)
+        image, depth, sky = (part[0, :, :height, :width].permute(1, 2, 0).cpu().numpy() for part in out[:3])
+        return RefinedView(image, unscaled(depth[..., 0]), sky[..., 0], done.debt)
+
+    def _outputs(self, inputs: Inputs) -> Outputs:
+        if self._style is None:
+            raise RuntimeError("NeuralGenerator was called before begin(photo, seed)")
+        device = type(inputs)(*(part.to(self._device) for part in inputs))
+        channels = device.channels.contiguous(memory_format=torch.channels_last)
+        return assembled(device, self._network(channels, self._style))
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self._device.type, torch.bfloat16)
+
+
+def latent(seed: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """z of a flight, (1, LATENT) standard normal."""
+    return np.random.default_rng((seed, 1)).standard_normal((1, LATENT), np.float32)
+
+
+def noise_seed(seed: int, view: WarpedView) -> tuple[int, int]:
+    """Noise goes by seed and pose, whatever was asked before."""
+    return seed, zlib.crc32(view.camera.world_from_camera.tobytes())

@@ -1,0 +1,171 @@
+"""What the generator network sees, and how its outputs become a picture: the gate that leaves good pixels alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from core.classical.generator import Completion
+    from core.keyframe import Keyframe
+
+    Floats = NDArray[np.float32]
+
+CHANNELS = 16  # warped colour, disparity, mask, sky, stretch, debt; need, opened; the completion's colour, disparity, sky; noise
+STRIDE = 16  # sides of what the network sees are multiples of it
+_FAR = 0.15  # disparity up to which a skyline may grow
+_GROWTH = 6.0 / 160.0  # of the view's height by which it may in one step
+_CERTAIN = 3.0  # logit of sky that is known: certain to the eye, and a gradient of 0.05 is left to change it
+_FAINT = 0.04  # sky alpha that is none, and 1 - alpha that is all, as ``core.compose`` has it
+_REACH = 0.7  # most by which log disparity changes in a step, a factor of 2
+_GATE = 1.0  # logit with which the gate starts: mostly open where there is need
+
+
+class Inputs(NamedTuple):
+    """A batch of completions as tensors (N, C, H, W) float32."""
+
+    channels: Tensor  # (N, CHANNELS, H, W), about [-1, 1]
+    land: Tensor  # colour of land, in known pixels what is seen, [0, 1]
+    backdrop: Tensor  # the sky dome
+    depth: Tensor  # log disparity scaled to [0, 1]
+    sky: Tensor
+    need: Tensor  # [0, 1]
+    opened: Tensor  # 0 or 1: where sky may become land and land sky
+
+
+class Outputs(NamedTuple):
+    """Refined views, (N, C, H, W) float32."""
+
+    image: Tensor  # [0, 1]
+    depth: Tensor  # log disparity scaled to [0, 1]
+    sky: Tensor  # [0, 1]
+    gate: Tensor  # [0, 1]
+
+
+@dataclass(frozen=True, eq=False)
+class _Skyline:
+    """Where far land may grow into the sky, and what it would look like."""
+
+    band: NDArray[np.bool_]
+    land: Floats
+    disparity: Floats
+
+
+def prepared(done: Completion, noise_seed: tuple[int, ...]) -> Inputs:
+    """Turn a completion into network inputs of batch size 1. ``noise_seed`` decides the noise."""
+    view = done.view
+    height, width = view.mask.shape
+    line = _skyline(done)
+    opened = ~view.mask | line.band
+    land = np.where(line.band[..., None], line.land, done.land)
+    disparity = np.where(line.band, line.disparity, done.disparity)
+    need = np.maximum(done.need, line.band.astype(np.float32))
+    noise = np.random.default_rng(noise_seed).standard_normal((height, width), np.float32)
+    mask = view.mask.astype(np.float32)
+    depth = scaled(disparity)
+    stack = np.dstack(
+        [
+            (2.0 * view.image - 1.0) * mask[..., None],
+            scaled(view.disparity) * mask,
+            mask,
+            view.sky,
+            np.log2(np.maximum(view.stretch, 0.25)) * mask,
+            np.minimum(view.debt, 3.0),
+            need,
+            opened,
+            2.0 * land - 1.0,
+            depth,
+            done.sky,
+            noise,
+        ]
+    )
+    parts = (stack, land, view.backdrop, depth, done.sky, need, opened)
+    return Inputs(*(_tensor(part) for part in parts))
+
+
+def batched(inputs: Sequence[Inputs]) -> Inputs:
+    """Put single inputs into one batch."""
+    stacked = (torch.cat(parts).contiguous(memory_format=torch.channels_last) for parts in zip(*inputs, strict=True))
+    return Inputs(*stacked)
+
+
+def photo_tensor(photo: Keyframe, size: tuple[int, int]) -> Tensor:
+    """Return the start photo as the photo encoder sees it, (1, 5, height, width): colour in [-1, 1], log disparity, sky."""
+    sides = tuple(max(STRIDE, round(side / STRIDE) * STRIDE) for side in size)
+    image = cv2.resize(photo.image, sides, interpolation=cv2.INTER_AREA).astype(np.float32) / 127.5 - 1.0
+    disparity = np.asarray(cv2.resize(photo.disparity, sides, interpolation=cv2.INTER_AREA), np.float32)
+    sky = np.asarray(cv2.resize(photo.sky, sides, interpolation=cv2.INTER_AREA), np.float32)
+    return _tensor(np.dstack([image, scaled(disparity), sky]))
+
+
+def assembled(inputs: Inputs, raw: Tensor) -> Outputs:
+    """Apply raw network outputs (N, OUTPUTS, H, W) to the completion they belong to.
+
+    A known pixel without need comes back exactly, whatever the network says.
+    """
+    raw = raw.float()
+    gate = inputs.need * torch.sigmoid(raw[:, :1] + _GATE)
+    change = gate * torch.tanh(raw[:, 1:4])
+    depth = (inputs.depth + gate * (_REACH / math.log(100.0)) * torch.tanh(raw[:, 4:5])).clamp(0.0, 1.0)
+    certain = torch.logit(inputs.sky, eps=1e-4).clamp(-_CERTAIN, _CERTAIN)
+    decided = ((torch.sigmoid(certain + 3.0 * raw[:, 5:6]) - _FAINT) / (1.0 - 2.0 * _FAINT)).clamp(0.0, 1.0)
+    sky = inputs.sky + inputs.opened * (decided - inputs.sky)
+    open_land = inputs.land + change
+    open_image = open_land + sky * (inputs.backdrop - open_land)
+    known_image = inputs.land + (1.0 - inputs.sky) * change
+    image = known_image + inputs.opened * (open_image - known_image)
+    return Outputs(image.clamp(0.0, 1.0), depth, sky, gate)
+
+
+def scaled(disparity: Floats) -> Floats:
+    """Disparity [0.01, 1] to [0, 1] by its logarithm; 0 stays 0."""
+    return np.asarray(1.0 + np.log(np.clip(disparity, 0.01, 1.0)) / np.log(100.0), np.float32)
+
+
+def unscaled(depth: Floats) -> Floats:
+    """Return the disparity of ``scaled`` values."""
+    return np.asarray(np.exp((depth - 1.0) * np.log(100.0)), np.float32)
+
+
+def padded(inputs: Inputs) -> tuple[Inputs, tuple[int, int]]:
+    """Repeat the border until the sides are multiples of ``STRIDE``; also return the (height, width) there was."""
+    height, width = inputs.sky.shape[2:]
+    pad = (0, -width % STRIDE, 0, -height % STRIDE)
+    if pad == (0, 0, 0, 0):
+        return inputs, (height, width)
+    return Inputs(*(functional.pad(part, pad, mode="replicate") for part in inputs)), (height, width)
+
+
+def _skyline(done: Completion) -> _Skyline:
+    """Find the band of sky over far skylines, with the land below mirrored into it.
+
+    Sky that was seen once would stay sky for ever, and as near mountains pass by, every flight would end on a plain.
+    """
+    sky = done.sky >= 0.5
+    height, width = sky.shape
+    top = np.argmax(~sky, axis=0)
+    columns = np.arange(width)
+    far = (done.disparity[top, columns] < _FAR) & ~sky[top, columns] & (top > 0)
+    above = top[None, :] - np.arange(height)[:, None]  # rows above the skyline
+    band = (above > 0) & (above <= max(1, round(_GROWTH * height))) & far[None, :]
+    mirrored = np.minimum(top[None, :] + above, height - 1)
+    mirrored = np.where(band, mirrored, 0)
+    land = done.land[mirrored, columns[None, :]]
+    disparity = np.broadcast_to(done.disparity[top, columns], (height, width))
+    return _Skyline(band, land, disparity)
+
+
+def _tensor(picture: NDArray[np.float32] | NDArray[np.bool_]) -> Tensor:
+    planes = picture[None] if picture.ndim == 2 else np.moveaxis(picture, -1, 0)
+    return torch.from_numpy(np.ascontiguousarray(planes, np.float32))[None]
