@@ -39,16 +39,16 @@ class Sample:
 
 def read_shards(paths: Sequence[Path]) -> list[Sample]:
     """Decode every sample of the shards, in order. Raises TrainingError if one cannot be read."""
-    return [sample for path in paths for sample in _read_shard(path)]
+    return [decoded(path, key, group) for path in paths for key, group in encoded_samples(path)]
 
 
-def _read_shard(path: Path) -> Iterator[Sample]:
+def encoded_samples(path: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Yield the key of each sample of a shard and its files' bytes by suffix, in order. Raises TrainingError if unreadable."""
     try:
         with tarfile.open(path) as tar:
-            for key, group in _groups(tar):
-                yield _decoded(path, key, group)
+            yield from _groups(tar)
     except (OSError, tarfile.TarError) as error:
-        raise TrainingError(f"shard {path} cannot be read ({error}): fetch it again or leave it out of --data") from error
+        raise TrainingError(f"shard {path} cannot be read ({error}): fetch it again or leave it out") from error
 
 
 def _groups(tar: tarfile.TarFile) -> Iterator[tuple[str, dict[str, bytes]]]:
@@ -67,7 +67,8 @@ def _groups(tar: tarfile.TarFile) -> Iterator[tuple[str, dict[str, bytes]]]:
         yield key, group
 
 
-def _decoded(path: Path, key: str, group: dict[str, bytes]) -> Sample:
+def decoded(path: Path, key: str, group: dict[str, bytes]) -> Sample:
+    """Decode sample ``key`` of the shard ``path``. Raises TrainingError if it is incomplete or damaged."""
     try:
         photo = group["webp"] if "webp" in group else group["jpg"]
         rgb = cv2.cvtColor(_pixels(photo, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
