@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import logging
 import os
 import zipfile
@@ -26,7 +27,7 @@ from core.errors import PhotoError, TrainingError
 from core.flight import photo_keyframe
 from core.perception import GEOMETRY_SIDE, Scene, assembled, opened, perceive
 from core.photo import DEFAULT_FOV, Photo, open_photo
-from core.training.shards import Sample, decoded, encoded_samples
+from core.training.shards import decoded, encoded_samples
 from core.weights import read_card, weights_path
 
 if TYPE_CHECKING:
@@ -133,26 +134,28 @@ def _packed(paths: Sequence[Path], longest: int) -> Iterator[tuple[str, Packed |
 
 def _from_shard(path: Path) -> Iterator[tuple[str, Packed | None]]:
     for key, group in encoded_samples(path):
-        try:
-            sample = decoded(path, key, group)
-        except TrainingError as error:
-            _log.warning("left out: %s", error)
-            continue
-        if _is_doubtful(sample):
+        if _is_doubtful(group):
             yield key, None
             continue
-        image = group["webp"] if "webp" in group else group["jpg"]
-        contents = (image, group["disp.webp"], group["sky.webp"])
-        yield key, _remembered(_digest(*contents), partial(_of_sample, sample, image))
+        image = group.get("webp", group.get("jpg", b""))
+        digest = _digest(image, *(group.get(label, b"") for label in ("disp.webp", "sky.webp")))
+        try:
+            yield key, _remembered(digest, partial(_of_sample, path, key, group, image))
+        except TrainingError as error:
+            _log.warning("left out: %s", error)
 
 
-def _is_doubtful(sample: Sample) -> bool:
-    sky = float(sample.info.get("sky", sample.sky.mean() / 255.0))
-    agreement = float(sample.info.get("iou", 1.0))
+def _is_doubtful(group: dict[str, bytes]) -> bool:
+    try:
+        info = json.loads(group["json"])
+        sky, agreement = float(info["sky"]), float(info["iou"])
+    except (KeyError, ValueError, TypeError):
+        return False  # nothing is known against it; if it is damaged, decoding will say so
     return sky > MOST_SKY or (sky > _SOME_SKY and agreement < LEAST_AGREEMENT)
 
 
-def _of_sample(sample: Sample, image: bytes) -> Packed:
+def _of_sample(path: Path, key: str, group: dict[str, bytes], image: bytes) -> Packed:
+    sample = decoded(path, key, group)
     disparity = np.square(sample.root.astype(np.float32) / np.float32(255.0))
     sky = sample.sky.astype(np.float32) / np.float32(255.0)
     height, width = sample.photo.shape[:2]
