@@ -91,8 +91,8 @@ class Flight:
         self.path = Path(self.craft.camera.world_from_camera)
         self.time = 0.0
         self.surroundings: Surroundings | None = None
-        generator.begin(photo, settings.seed)
         self.refiner = Refiner(self.world, generator, self.dome, self.warper, settings.refine_size, lockstep=settings.lockstep)
+        self.refiner.begin(settings.seed)
         self._refined_at, self._refined_from = -math.inf, self.craft.camera.position
         self._shown: tuple[Keyframe, ...] = (photo,)
         self._before: tuple[Keyframe, ...] = ()

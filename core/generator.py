@@ -53,4 +53,7 @@ class Generator(Protocol):
         """Fill the holes of ``view`` and renew its worn detail, leaving sharp known pixels alone."""
 
 
-GENERATORS = ("classical",)  # by name; ``core.refiner.make_generator`` makes them
+SIZES = ("small", "base")  # of trained ones, each with its weights file
+# by name, the default first: "auto" is the best size for the machine; ``core.refiner.make_generator`` makes them
+GENERATORS = ("auto", *SIZES, "classical")
+WEIGHTS_SUFFIX = ".safetensors"  # of a file that takes a name's place

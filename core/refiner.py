@@ -15,10 +15,12 @@ import numpy as np
 
 from core.classical import ClassicalGenerator
 from core.compose import compose
+from core.errors import DeviceError
 from core.frame import Layer
-from core.generator import GENERATORS
+from core.generator import GENERATORS, WEIGHTS_SUFFIX
 from core.keyframe import Keyframe
 from core.warp import warp
+from core.weights import weights_path
 
 if TYPE_CHECKING:
     from core.camera import Camera
@@ -33,10 +35,34 @@ _CLOSE_SECONDS = 2.0
 
 
 def make_generator(name: str) -> Generator:
-    """Return the generator called ``name``, one of ``core.generator.GENERATORS``; raises ValueError for any other."""
-    if name not in GENERATORS:
-        raise ValueError(f"no generator {name!r}: choose one of {', '.join(GENERATORS)}")
-    return ClassicalGenerator()
+    """Return the generator called ``name``: one of ``core.generator.GENERATORS``, or a weights file's path (*.safetensors).
+
+    Trained ones compute on the GPU where CUDA is there.
+
+    Raises:
+        ValueError: the name is none of these.
+        WeightsError: its weights are missing, damaged, or for another network.
+        DeviceError: the GPU cannot take it.
+
+    """
+    if name not in GENERATORS and not name.endswith(WEIGHTS_SUFFIX):
+        raise ValueError(f"no generator {name!r}: choose one of {', '.join(GENERATORS)}, or name a {WEIGHTS_SUFFIX} file")
+    if name == ClassicalGenerator.name:
+        return ClassicalGenerator()
+    import torch
+
+    from core.neural import NeuralGenerator
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        return NeuralGenerator.load(best_size(device) if name == "auto" else name, device)
+    except RuntimeError as error:
+        raise DeviceError(f"the generator cannot compute on {device} ({_one_line(error)}): close what else uses it") from error
+
+
+def best_size(device: str) -> str:
+    """Return the size that "auto" means on ``device``: on a GPU the largest whose weights are there, elsewhere "small"."""
+    return "base" if device == "cuda" and weights_path("generator_base").is_file() else "small"
 
 
 def refine(
@@ -73,10 +99,11 @@ class Refiner:
     def __init__(
         self, world: World, generator: Generator, dome: Dome, warper: Warper, size: tuple[int, int], *, lockstep: bool = False
     ) -> None:
-        """Take a ``generator`` that has begun with the world's photo; ``size`` is the (width, height) of new keyframes."""
+        """``size`` is the (width, height) of new keyframes; ``begin`` before the first, unless ``generator`` has begun."""
         self.last_error: str | None = None
         self.failures = 0
         self._world, self._generator, self._dome, self._warper, self._size = world, generator, dome, warper, size
+        self._seed = 0
         self._failed_in_a_row = 0
         self._made: deque[float] = deque(maxlen=256)
         self._wake = threading.Condition()
@@ -98,6 +125,14 @@ class Refiner:
         """The generator that is flying."""
         return self._generator.name
 
+    def begin(self, seed: int) -> None:
+        """Let the generator take up the world's photo; where it cannot, the classical one takes over."""
+        self._seed = seed
+        try:
+            self._generator.begin(self._world.photo, seed)
+        except Exception as error:  # noqa: BLE001  as in ``_refined``
+            self._fall_back(_one_line(error))
+
     def submit(self, camera: Camera) -> None:
         """Ask for a keyframe of ``camera``; a camera that still waits is forgotten. Never waits itself."""
         with self._wake:
@@ -106,19 +141,14 @@ class Refiner:
 
     def warm_up(self, camera: Camera) -> None:
         """Make a keyframe of ``camera`` and forget it, so that no first use compiles or allocates in mid-air."""
-        refine(self._world, self._generator, self._dome, self._warper, camera, self._size)
+        self._refined(camera)
 
     def run_once(self, camera: Camera) -> Keyframe | None:
         """Make the keyframe of ``camera`` now and add it to the world; None when there is one already or it failed."""
         if self._world.sees(camera):
             return None
-        try:
-            keyframe = refine(self._world, self._generator, self._dome, self._warper, camera, self._size)
-        except Exception as error:  # noqa: BLE001  a generator may raise anything, and the flight must go on
-            self._failed(f"{type(error).__name__}: {error}")
-            return None
+        keyframe = self._refined(camera)
         if keyframe is None or not self._world.add(keyframe):
-            self._failed("the refined view is not finite")
             return None
         self._failed_in_a_row = 0
         self._made.append(time.monotonic())
@@ -131,6 +161,17 @@ class Refiner:
             self._wake.notify()
         if self._thread is not None:
             self._thread.join(_CLOSE_SECONDS)
+
+    def _refined(self, camera: Camera) -> Keyframe | None:
+        """Make the keyframe of ``camera``; None when that failed, which is counted and reported."""
+        try:
+            keyframe = refine(self._world, self._generator, self._dome, self._warper, camera, self._size)
+        except Exception as error:  # noqa: BLE001  a generator may raise anything, and the flight must go on
+            self._failed(_one_line(error))
+            return None
+        if keyframe is None:
+            self._failed("the refined view is not finite")
+        return keyframe
 
     def _run(self) -> None:
         while (camera := self._next()) is not None:
@@ -146,13 +187,16 @@ class Refiner:
     def _failed(self, reason: str) -> None:
         self.failures += 1
         self._failed_in_a_row += 1
-        line = " ".join(reason.split())
-        self.last_error = f"the {self._generator.name} generator failed ({line}); flying on with what is known"
+        self.last_error = f"the {self._generator.name} generator failed ({reason}); flying on with what is known"
         if self._failed_in_a_row == _PATIENCE:
-            self._fall_back(line)
+            self._fall_back(reason)
 
     def _fall_back(self, reason: str) -> None:
         fallback = ClassicalGenerator()
-        fallback.begin(self._world.photo, 0)
-        self.last_error = f"the {self._generator.name} generator failed {_PATIENCE} times ({reason}); the classical one took over"
+        fallback.begin(self._world.photo, self._seed)
+        self.last_error = f"the {self._generator.name} generator cannot go on ({reason}); the classical one took over"
         self._generator = fallback
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

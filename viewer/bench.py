@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import moderngl
 
     from core.flight import Flight
+    from core.generator import Generator
     from core.keyframe import Keyframe
     from viewer.options import BenchOptions
     from viewer.recorder import Recorder
@@ -78,10 +80,11 @@ def measured() -> Iterable[Figure]:
     began = time.perf_counter()
     _, keyframe, _ = keyframe_of(DEMO_PHOTO, FilmOptions())
     yield Figure("photo", "open and perceive, first time", 1e3 * (time.perf_counter() - began))
+    generator = flown()
     context = headless_context()
     try:
-        yield from refining(keyframe)
-        yield from flying(keyframe, context)
+        yield from refining(keyframe, generator)
+        yield from flying(keyframe, generator, context)
     finally:
         context.release()
     yield from memory()
@@ -123,7 +126,17 @@ def timed(action: Callable[[], object], repeats: int = REPEATS) -> float:
     return median(times)
 
 
-def refining(keyframe: Keyframe) -> Iterable[Figure]:
+def flown() -> Generator:
+    """Return the generator that flies here by default; says why where that is not the trained one."""
+    from viewer.loader import generator_of
+
+    generator, notice = generator_of(FilmOptions())
+    if notice:
+        print(notice, file=sys.stderr)
+    return generator
+
+
+def refining(keyframe: Keyframe, generator: Generator) -> Iterable[Figure]:
     """Measure a refinement after a second of flight, and its parts."""
     from core.compose import compose
     from core.flight import Flight, FlightSettings
@@ -132,7 +145,7 @@ def refining(keyframe: Keyframe) -> Iterable[Figure]:
     from core.steering import Steering
     from core.warp import warp
 
-    generator, settings = make_generator("classical"), FlightSettings(SIZE[0] / SIZE[1], lockstep=True)
+    settings = FlightSettings(SIZE[0] / SIZE[1], lockstep=True)
     flight = Flight(keyframe, generator, settings)
     try:
         for _ in range(10):
@@ -144,7 +157,9 @@ def refining(keyframe: Keyframe) -> Iterable[Figure]:
         view = compose(layer, camera, flight.dome)
         yield Figure("refine", f"warp of {len(chosen)} keyframes", timed(lambda: warp(chosen, camera, size, flight.warper)))
         yield Figure("refine", "compose", timed(lambda: compose(layer, camera, flight.dome)))
-        yield Figure("refine", f"generator, {generator.name}", timed(lambda: generator(view)))
+        for painter in {each.name: each for each in (make_generator("classical"), generator)}.values():
+            painter.begin(keyframe, 0)
+            yield Figure("refine", f"generator, {painter.name}", timed(partial(painter, view)))
         whole = timed(lambda: refine(flight.world, generator, flight.dome, flight.warper, camera, size))
         yield Figure("refine", "whole", whole)
     finally:
@@ -186,13 +201,12 @@ class Rig:
         return times
 
 
-def flying(keyframe: Keyframe, context: moderngl.Context) -> Iterable[Figure]:
+def flying(keyframe: Keyframe, generator: Generator, context: moderngl.Context) -> Iterable[Figure]:
     """Fly with the autopilot while refining, with and without recording in turns."""
     from core.flight import Flight, FlightSettings
-    from core.refiner import make_generator
     from viewer.renderer import Renderer
 
-    flight = Flight(keyframe, make_generator("classical"), FlightSettings(SIZE[0] / SIZE[1]))
+    flight = Flight(keyframe, generator, FlightSettings(SIZE[0] / SIZE[1]))
     try:
         rig = Rig(flight, Renderer(context, flight.dome), context, context.framebuffer([context.texture(SIZE, 4)]))
         flight.engage("autopilot")

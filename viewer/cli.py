@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from core.errors import PhotoflightError
-from core.generator import GENERATORS
+from core.generator import GENERATORS, WEIGHTS_SUFFIX
 from viewer.options import PERCEPTIONS, BenchOptions, DepthOptions, FilmOptions, FlyOptions
 from viewer.provenance import program_version
 
@@ -102,7 +102,8 @@ def _add_scene(parser: argparse.ArgumentParser, *, own_depth: bool = True) -> No
 
 def _add_flight(parser: argparse.ArgumentParser, pilot: str) -> None:
     parser.add_argument("--pilot", metavar="NAME|FILE", help=f"manual, autopilot, a cinematic move, a path file [{pilot}]")
-    parser.add_argument("--refiner", choices=GENERATORS, help="what paints new land [%(default)s]")
+    refiners = f"{', '.join(GENERATORS)}, or a weights file"
+    parser.add_argument("--refiner", type=_refiner, metavar="NAME|FILE", help=f"what paints new land: {refiners} [%(default)s]")
     parser.add_argument("--seed", type=int, metavar="N", help="same photo, pilot and seed: same flight [0]")
 
 
@@ -111,6 +112,13 @@ def _size(text: str) -> tuple[int, int]:
     if not cross or not all(side.isdecimal() and SIDES[0] <= int(side) <= SIDES[1] for side in (width, height)):
         raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT with {SIDES[0]} to {SIDES[1]} pixels a side, as 1280x720")
     return int(width), int(height)
+
+
+def _refiner(text: str) -> str:
+    if text not in GENERATORS and not text.endswith(WEIGHTS_SUFFIX):
+        names = ", ".join(GENERATORS)
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {names}, nor a {WEIGHTS_SUFFIX} file")
+    return text
 
 
 def _number(lowest: float, highest: float) -> Callable[[str], float]:

@@ -80,9 +80,9 @@ def shots(keyframe: Keyframe, options: FilmOptions) -> Iterator[Shot]:
     from core.flight import Flight, FlightSettings
     from core.pilots import make_pilot
     from core.pilots.cinematic import scene_reach
-    from core.refiner import make_generator
     from core.steering import Steering
     from viewer.headless import headless_context
+    from viewer.loader import generator_of
     from viewer.readback import ReadbackRing
     from viewer.renderer import Renderer
 
@@ -91,7 +91,10 @@ def shots(keyframe: Keyframe, options: FilmOptions) -> Iterator[Shot]:
     width, height = options.size
     settings = FlightSettings(width / height, lockstep=True, seed=options.seed)
     context = headless_context()
-    flight = Flight(keyframe, make_generator(options.refiner), settings)
+    generator, notice = generator_of(options)
+    if notice:
+        print(notice, file=sys.stderr)
+    flight = Flight(keyframe, generator, settings)
     flight.pilot = pilot
     try:
         renderer = Renderer(context, flight.dome)
@@ -103,6 +106,8 @@ def shots(keyframe: Keyframe, options: FilmOptions) -> Iterator[Shot]:
             ring.push(canvas)
             yield Shot(ring.pull(), flight.camera)
             flight.advance(1.0 / options.fps, Steering())
+        if flight.refiner.last_error is not None:
+            print(flight.refiner.last_error, file=sys.stderr)
     finally:
         flight.close()
         context.release()

@@ -7,17 +7,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.errors import PhotoflightError, WeightsError
+from core.errors import DeviceError, PhotoflightError, WeightsError
 from viewer.trace import trace
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from core.flight import Flight
+    from core.generator import Generator
     from core.keyframe import Keyframe
     from core.perception import Scene
     from core.photo import Photo
-    from viewer.options import FlyOptions, SceneOptions
+    from viewer.options import FilmOptions, FlyOptions, SceneOptions
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,17 +62,29 @@ def keyframe_of(path: Path, options: SceneOptions) -> tuple[Photo, Keyframe, str
     return photo, photo_keyframe(photo, scene), notice
 
 
+def generator_of(options: FlyOptions | FilmOptions) -> tuple[Generator, str]:
+    """Return the generator that the options name; where it is unusable the classical one, and the reason."""
+    from core.refiner import make_generator
+
+    try:
+        generator, notice = make_generator(options.refiner), ""
+    except (WeightsError, DeviceError) as error:
+        generator, notice = make_generator("classical"), f"{error}; the classical generator flies instead"
+    trace("generator")
+    return generator, notice
+
+
 def prepare(path: Path, options: FlyOptions, aspect: float, lookup: tuple[int, int]) -> Loaded:
     """Make a flight that will not stutter: every kernel it needs has run once at the size it will have."""
     from core.flight import Flight, FlightSettings
-    from core.refiner import make_generator
 
     photo, keyframe, notice = keyframe_of(path, options)
-    flight = Flight(keyframe, make_generator(options.refiner), FlightSettings(aspect, seed=options.seed))
+    generator, doubt = generator_of(options)
+    flight = Flight(keyframe, generator, FlightSettings(aspect, seed=options.seed))
     flight.warm_up(lookup)
     importlib.import_module("viewer.capture")  # and PyAV with it, which would cost the first recording 0.2 s
     trace("ready")
-    return Loaded(photo, flight, notice)
+    return Loaded(photo, flight, "; ".join(filter(None, (notice, doubt))))
 
 
 def _closed(unwanted: Future[Loaded]) -> None:
