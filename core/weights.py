@@ -31,7 +31,9 @@ def weights_path(name_or_path: str | Path) -> Path:
 
 
 def read_card(path: Path) -> dict[str, Any]:
-    """Return the model card of the weights file ``path``. Raises WeightsError if there is none or it is damaged."""
+    """Return the model card of the weights file ``path``. Raises WeightsError if either is missing, or the card damaged."""
+    if not path.is_file():
+        raise WeightsError(f"weights {path} are missing: {_REMEDY}")
     card_path = path.with_suffix(".json")
     try:
         card = json.loads(card_path.read_text(encoding="utf-8"))
@@ -78,8 +80,6 @@ def write_weights(path: Path, weights: Mapping[str, Tensor], card: Mapping[str, 
 
 
 def _checked_bytes(path: Path) -> bytes:
-    if not path.is_file():
-        raise WeightsError(f"weights {path} are missing: {_REMEDY}")
     card = read_card(path)
     try:
         size = path.stat().st_size
