@@ -45,5 +45,9 @@ class FeaturesError(PhotoflightError):
     """Frozen feature networks, for training or evaluation, are nowhere to be found or unusable."""
 
 
+class EvaluationError(PhotoflightError):
+    """An evaluation cannot be done: no photos, an optional library is missing, or a generator's views are unusable."""
+
+
 class OutputError(PhotoflightError):
     """A result cannot be written."""

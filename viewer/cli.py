@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from core.errors import PhotoflightError
 from core.generator import GENERATORS, WEIGHTS_SUFFIX
-from viewer.options import PERCEPTIONS, BenchOptions, DepthOptions, FilmOptions, FlyOptions
+from viewer.options import PERCEPTIONS, BenchOptions, DepthOptions, EvaluateOptions, FilmOptions, FlyOptions
 from viewer.provenance import program_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    Options = TypeVar("Options", BenchOptions, DepthOptions, FilmOptions, FlyOptions)
+    Options = TypeVar("Options", BenchOptions, DepthOptions, EvaluateOptions, FilmOptions, FlyOptions)
 
 PROGRAM = "photoflight"
 USER_ERROR, INTERRUPTED = 2, 130
@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("doctor", help="tell what this machine offers and what to do about the rest")
     bench = commands.add_parser("bench", help="measure how fast this machine flies")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    _add_evaluate(commands.add_parser("evaluate", help="measure how well generators fly, on any photos"))
     commands.add_parser("train-perception", help="train the perception network (--help tells more)", add_help=False)
     return parser
 
@@ -90,6 +91,24 @@ def _add_film(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", type=Path, metavar="DIR", help="write every frame as PNG there, with cameras.json")
     _add_flight(parser, "autopilot")
     parser.set_defaults(**vars(FilmOptions()))
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("photos", type=Path, nargs="*", metavar="PHOTO", help="photos, folders or .tar shards [the demo photos]")
+    names = f"{', '.join(GENERATORS)}, or a weights file"
+    several = "give it again to compare others with the first"
+    parser.add_argument(
+        "--refiner", action="append", dest="refiners", type=_refiner, metavar="NAME|FILE", help=f"{names}; {several}"
+    )
+    parser.add_argument("--against", type=Path, nargs="+", metavar="REAL", help="real landscapes: photos, folders or .tar shards")
+    parser.add_argument("--steps", type=_count(1, 10_000), metavar="N", help="of each flight [100]")
+    parser.add_argument("--size", type=_size, metavar="WxH", help="of keyframes, multiples of 32 [256x160]")
+    parser.add_argument("--courses", nargs="+", metavar="NAME", help="of autopilot, turn, curve, strafe, climb [autopilot turn]")
+    parser.add_argument("--limit", type=_count(1, 1_000_000), metavar="N", help="fly into so many photos at most")
+    parser.add_argument("--features", type=Path, metavar="DIR", help="folder with weights of VGG16 and EfficientNet-Lite0")
+    parser.add_argument("--seed", type=int, metavar="N", help="same photos, refiner and seed: same figures [0]")
+    parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="report, plots and contact sheets go there [evaluation]")
+    parser.set_defaults(**vars(EvaluateOptions()) | {"refiners": None, "photos": None})
 
 
 def _add_scene(parser: argparse.ArgumentParser, *, own_depth: bool = True) -> None:
@@ -131,6 +150,16 @@ def _number(lowest: float, highest: float) -> Callable[[str], float]:
     return number
 
 
+def _count(lowest: int, highest: int) -> Callable[[str], int]:
+    def count(text: str) -> int:
+        value = int(text)
+        if not lowest <= value <= highest:
+            raise argparse.ArgumentTypeError(f"{text} does not lie between {lowest} and {highest}")
+        return value
+
+    return count
+
+
 def _options(kind: type[Options], arguments: argparse.Namespace) -> Options:
     return kind(**{option.name: getattr(arguments, option.name) for option in fields(kind)})
 
@@ -152,6 +181,16 @@ def _depth(arguments: argparse.Namespace, _: list[str]) -> int:
     from viewer import depth
 
     depth.run(_options(DepthOptions, arguments))
+    return 0
+
+
+def _evaluate(arguments: argparse.Namespace, _: list[str]) -> int:
+    from viewer import evaluate
+
+    default = EvaluateOptions()
+    for name in ("photos", "refiners", "against", "courses"):
+        setattr(arguments, name, tuple(getattr(arguments, name) or getattr(default, name)))
+    evaluate.run(_options(EvaluateOptions, arguments))
     return 0
 
 
@@ -181,5 +220,6 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "depth": _depth,
     "doctor": _doctor,
     "bench": _bench,
+    "evaluate": _evaluate,
     "train-perception": _train_perception,
 }

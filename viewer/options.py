@@ -61,6 +61,22 @@ class DepthOptions:
 
 
 @dataclass(frozen=True)
+class EvaluateOptions:
+    """An evaluation of generators."""
+
+    photos: tuple[Path, ...] = (DEMO_PHOTO.parent,)  # files, folders, .tar shards
+    refiners: tuple[str, ...] = (GENERATORS[0],)  # the first is what others are compared with
+    against: tuple[Path, ...] = ()  # real landscapes, likewise
+    steps: int = 100
+    size: tuple[int, int] = (256, 160)  # (width, height) of keyframes
+    courses: tuple[str, ...] = ("autopilot", "turn")  # of core.virtual_flight.COURSES
+    limit: int | None = None  # photos
+    features: Path | None = None  # folder of the feature networks' weights
+    seed: int = 0
+    out: Path = Path("evaluation")
+
+
+@dataclass(frozen=True)
 class BenchOptions:
     """The benchmark."""
 

@@ -1,0 +1,239 @@
+"""Flights to be judged: one photo, one generator, one course, and what is kept of it when its frames are gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.compose import compose
+from core.errors import EvaluationError
+from core.evaluation.appearance import Appearance, Drift, appearance, of_keyframe
+from core.evaluation.likeness import Likeness, likeness, psnr
+from core.frame import Layer
+from core.sky import Dome
+from core.virtual_flight import VirtualFlight
+from core.warp import Warper, make_warper, warp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from core.camera import Camera
+    from core.evaluation.embedding import Embedder, Style
+    from core.generator import Generator, WarpedView
+    from core.keyframe import Keyframe
+    from core.warp.lookup import Lookup
+
+SHORT_STEPS = 5  # there, before it is looked back home
+RETRACE_STEPS = 50  # there, before it is flown back
+RETRACE_STRIDE = 10  # steps between the places where the way back is compared with the way there
+TURN_STEPS = 45  # of 8 degrees: a full circle in place
+VGG_STRIDE = 5  # steps between frames that VGG16 looks at: it takes as long as ten steps of flight
+SHEET_STEPS = (0, 5, 10, 20, 50, 100)
+_BUFFER = 20  # frames embedded at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """One frame for a contact sheet, all (h, w[, 3])."""
+
+    image: NDArray[np.uint8]
+    disparity: NDArray[np.float32]
+    sky: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Return:
+    """What a flight finds that turns back after ``steps``.
+
+    ``home`` is the greatest difference of any pixel from the first view, [0, 1], where the window shows the photo alone;
+    ``nearly_home`` the mean difference a hair before that, with the keyframes that see the same more finely; ``ways`` the PSNR in
+    dB of the views on the way back against the frames of the way there.
+    """
+
+    steps: int
+    home: float
+    nearly_home: float
+    ways: float
+
+
+@dataclass(eq=False)
+class FlightRecord:
+    """Everything that is kept of a flight."""
+
+    photo: str
+    course: str
+    frames: list[Appearance] = field(default_factory=list)  # the start photo first
+    lite0: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 320), np.float32))  # of steps 1, 2, ...
+    vgg: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 2, 512), np.float32))  # of steps 5, 10, ...
+    style: list[float] = field(default_factory=list)  # distance to the start photo, likewise
+    start_lite0: NDArray[np.float32] = field(default_factory=lambda: np.zeros((1, 320), np.float32))
+    snapshots: dict[int, Snapshot] = field(default_factory=dict)
+    short: Likeness | None = None
+    way_back: Return | None = None
+
+    @property
+    def drift(self) -> Drift:
+        """The curves of the flight."""
+        return Drift.of(self.frames)
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A photo to fly into, by name, and the sky that all flights into it share."""
+
+    name: str
+    photo: Keyframe
+    dome: Dome
+
+    @classmethod
+    def of(cls, name: str, photo: Keyframe) -> Start:
+        """Make the sky of ``photo``."""
+        return cls(name, photo, Dome.of(photo))
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Flies photos and keeps what matters. ``tick`` is called after every step."""
+
+    embedder: Embedder
+    size: tuple[int, int]
+    steps: int
+    seed: int = 0
+    tick: Callable[[], object] = lambda: None
+    warper: Warper = field(default_factory=make_warper)
+
+    def flight(self, start: Start, course: str) -> VirtualFlight:
+        """Return a flight that has not begun."""
+        return VirtualFlight(start.photo, course, self.seed, self.size, warper=self.warper, dome=start.dome)
+
+    def fly(self, start: Start, generator: Generator, course: str) -> FlightRecord:
+        """Fly ``course`` from ``start``; a turn ends after a full circle.
+
+        The autopilot's flight also tells what the fifth keyframe shows of home, and what the way back from step 50 shows.
+        Raises EvaluationError when the generator returns a view that is not finite.
+        """
+        flight = self.flight(start, course)
+        generator.begin(start.photo, self.seed)
+        home = Home.of(flight, self.warper)
+        record = FlightRecord(start.name, course, [appearance(_bytes(home.view.image), home.view.disparity, home.view.sky)])
+        record.snapshots[0] = Snapshot(_bytes(home.view.image), home.view.disparity, home.view.sky)
+        listener = _Listener(record, self.embedder, _bytes(home.view.image))
+        there: dict[int, Keyframe] = {}
+        steps = self.steps_of(course)
+        for step in range(1, steps + 1):
+            keyframe = _stepped(flight, generator, start.name)
+            listener.hear(step, keyframe)
+            if step in SHEET_STEPS or step == steps:
+                record.snapshots[step] = Snapshot(keyframe.image, keyframe.disparity, keyframe.sky)
+            if course == "autopilot":
+                if step == min(SHORT_STEPS, steps):
+                    record.short = home.from_keyframe(keyframe, self.embedder)
+                if step % RETRACE_STRIDE == 0 and step <= RETRACE_STEPS:
+                    there[step] = keyframe
+                if step == min(RETRACE_STEPS, steps):
+                    record.way_back = _way_back(flight, home, there, step)
+            self.tick()
+        listener.close()
+        return record
+
+    def steps_of(self, course: str) -> int:
+        """Return how many steps a flight on ``course`` has."""
+        return min(TURN_STEPS, self.steps) if course == "turn" else self.steps
+
+
+@dataclass(frozen=True, eq=False)
+class Home:
+    """The start camera and what the photo shows there."""
+
+    camera: Camera
+    dome: Dome
+    view: WarpedView
+    size: tuple[int, int]
+    warper: Warper
+
+    @classmethod
+    def of(cls, flight: VirtualFlight, warper: Warper) -> Home:
+        """Take the place where ``flight`` is about to begin."""
+        return cls(flight.camera, flight.dome, compose(flight.layer, flight.camera, flight.dome), flight.size, warper)
+
+    def lookup(self, keyframes: tuple[Keyframe, ...]) -> Lookup:
+        """Find where home sees ``keyframes``."""
+        return warp(keyframes, self.camera, self.size, self.warper)
+
+    def composed(self, keyframes: tuple[Keyframe, ...], lookup: Lookup) -> WarpedView:
+        """Return the view of home through ``lookup``, nothing filled in."""
+        return compose(Layer(keyframes, lookup), self.camera, self.dome)
+
+    def from_keyframe(self, keyframe: Keyframe, embedder: Embedder) -> Likeness | None:
+        """Judge how ``keyframe`` alone, without the photo, shows home, where it shows it."""
+        view = self.composed((keyframe,), self.lookup((keyframe,)))
+        return likeness(view.image, self.view.image, view.mask & self.view.mask, embedder.vgg)
+
+
+def _stepped(flight: VirtualFlight, generator: Generator, name: str) -> Keyframe:
+    refined = generator(flight.look())
+    try:
+        return flight.accept(refined)
+    except ValueError as error:
+        raise EvaluationError(f"{generator.name} on {name}: {error}; its weights are no good") from error
+
+
+def _way_back(flight: VirtualFlight, home: Home, there: dict[int, Keyframe], steps: int) -> Return:
+    """Look again, from farthest to home, at what the world now shows where frames were made; nothing is generated."""
+    likenesses = []
+    for keyframe in reversed(there.values()):
+        keyframes = flight.world.choose(keyframe.camera)
+        lookup = warp(keyframes, keyframe.camera, flight.size, home.warper)
+        again = compose(Layer(keyframes, lookup), keyframe.camera, flight.dome)
+        likenesses.append(min(psnr(again.image, keyframe.image.astype(np.float32) / 255.0, again.mask), 99.0))
+    alone, among = (flight.world.photo,), flight.world.choose(home.camera)
+    shown, nearly = (np.abs(home.composed(keys, home.lookup(keys)).image - home.view.image) for keys in (alone, among))
+    return Return(steps, float(shown.max()), float(nearly.mean()), float(np.mean(likenesses or [np.nan])))
+
+
+class _Listener:
+    """Measures frames as they come and embeds them a buffer at a time."""
+
+    def __init__(self, record: FlightRecord, embedder: Embedder, start: NDArray[np.uint8]) -> None:
+        self._record, self._embedder = record, embedder
+        self._frames: list[NDArray[np.uint8]] = []
+        self._for_vgg: list[NDArray[np.uint8]] = []
+        self._style: Style = embedder.vgg_vectors([start])[1][0]
+        record.start_lite0 = embedder.lite0_vectors([start])
+
+    def hear(self, step: int, keyframe: Keyframe) -> None:
+        self._record.frames.append(of_keyframe(keyframe))
+        self._frames.append(keyframe.image)
+        if step % VGG_STRIDE == 0:
+            self._for_vgg.append(keyframe.image)
+        if len(self._frames) == _BUFFER:
+            self.close()
+
+    def close(self) -> None:
+        """Embed what has been buffered."""
+        record = self._record
+        if self._frames:
+            record.lite0 = _joined(record.lite0, self._embedder.lite0_vectors(self._frames))
+        if self._for_vgg:
+            vectors, styles = self._embedder.vgg_vectors(self._for_vgg)
+            record.vgg = _joined(record.vgg, vectors)
+            record.style += [style.distance(self._style) for style in styles]
+        self._frames.clear()
+        self._for_vgg.clear()
+
+
+def _joined(old: NDArray[np.float32], new: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.concatenate([old, new])
+
+
+def _bytes(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return (np.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+
+
+def sheet_steps(records: Sequence[FlightRecord]) -> list[int]:
+    """Return the steps that every one of the records has a snapshot of."""
+    return sorted(set.intersection(*(set(record.snapshots) for record in records)))

@@ -1,0 +1,71 @@
+"""Plots: drift over the steps, median and quartiles over the photos, one colour a generator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.errors import EvaluationError, OutputError
+from core.evaluation.summary import SHARP
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+
+    from core.evaluation.summary import Summary
+
+_PANELS = (
+    ("sharpness", "sharpness of land / photo's"),
+    ("contrast", "contrast of land / photo's"),
+    ("colour", "mean colour's difference from photo's"),
+    ("correlation", "correlation of neighbouring pixels"),
+    ("sky", "share of sky"),
+    ("far", "disparity, 3rd percentile"),
+    ("middle", "disparity, median"),
+    ("near", "disparity, 97th percentile"),
+    ("style", "style distance to photo, 1e-5"),
+    ("kid", "kernel distance (Lite0) of 20 steps"),
+)
+
+
+def require() -> None:
+    """Raise EvaluationError when the plotting library is not installed: better before an hour's flights than after."""
+    try:
+        import matplotlib  # noqa: F401, ICN001 - only whether it is there
+    except ImportError as error:
+        raise EvaluationError("plots need matplotlib: pip install photoflight[evaluate]") from error
+
+
+def draw(path: Path, summaries: Sequence[Summary]) -> None:
+    """Draw all curves of ``summaries`` to a PNG at ``path``. Raises OutputError."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(16, 7), layout="constrained")
+    axes = figure.subplots(2, 5).ravel()
+    for (name, title), panel in zip(_PANELS, axes, strict=True):
+        for summary in summaries:
+            _curve(panel, summary, name)
+        panel.set_title(title, fontsize=9)
+        panel.tick_params(labelsize=8)
+        panel.grid(alpha=0.3)
+    axes[0].axhspan(*SHARP, color="green", alpha=0.08)
+    axes[0].legend(fontsize=8)
+    for panel in axes[5:]:
+        panel.set_xlabel("step", fontsize=8)
+    try:
+        figure.savefig(path, dpi=90)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}; name another folder") from error
+
+
+def _curve(panel: Axes, summary: Summary, name: str) -> None:
+    curve = summary.curves.get(name)
+    if curve is None:
+        return
+    steps = np.array(curve["steps"])
+    (line,) = panel.plot(steps, curve["median"], label=summary.generator)
+    if "low" in curve:
+        panel.fill_between(steps, curve["low"], curve["high"], alpha=0.15, color=line.get_color())

@@ -1,0 +1,121 @@
+"""One evaluation from photos to report: every generator flies every photo; features are kept, frames dropped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from core.errors import EvaluationError, OutputError
+from core.evaluation import plots, report, sheets
+from core.evaluation.cycle import Cycle, cycle
+from core.evaluation.embedding import STRIDE, Embedder
+from core.evaluation.flights import FlightRecord, Judge, Start, sheet_steps
+from core.evaluation.reference import Reference, reference
+from core.evaluation.summary import Summary, summarise
+from core.virtual_flight import SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from core.generator import Generator
+    from core.training.photos import PhotoSet
+
+OVERVIEW_STEPS = (0, 10, 50, 100)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to fly and what to compare with."""
+
+    against: tuple[Path, ...] = ()  # real landscapes; empty: no kernel and Frechet distances
+    steps: int = 100
+    size: tuple[int, int] = SIZE  # (width, height), multiples of 32
+    courses: tuple[str, ...] = ("autopilot", "turn")
+    features: Path | None = None  # a file's folder; None: wherever ``core.features`` finds them
+    seed: int = 0
+    out: Path | None = None  # for report.json, curves.png and contact sheets; None: nothing is written
+
+
+@dataclass(eq=False)
+class _Flown:
+    """What one generator has flown, each list in the order of the photos."""
+
+    generator: Generator
+    name: str
+    records: dict[str, list[FlightRecord]]
+    cycles: list[Cycle]
+
+
+def evaluate(photos: PhotoSet, generators: Mapping[str, Generator], settings: Settings) -> list[Summary]:
+    """Fly ``photos`` with all ``generators``, by name, and write the report to ``settings.out``.
+
+    Raises:
+        FeaturesError: the feature networks are nowhere to be found.
+        EvaluationError: the size does not suit them, a library for the report is missing, a generator returns what is not
+            finite, or there is no reference.
+        OutputError: the report cannot be written.
+
+    """
+    if any(side % STRIDE for side in settings.size):
+        raise EvaluationError(f"size {settings.size[0]}x{settings.size[1]}: both sides must be multiples of {STRIDE}, as 256x160")
+    if settings.out is not None:
+        plots.require()
+        _made(settings.out)
+    embedder = Embedder(settings.features)
+    real = reference(settings.against, settings.size, embedder) if settings.against else None
+    flown = [_Flown(generator, name, {course: [] for course in settings.courses}, []) for name, generator in generators.items()]
+    _fly(photos, flown, embedder, settings)
+    summaries = [summarise(each.name, each.records, each.cycles, real) for each in flown]
+    if settings.out is not None:
+        _finish(settings, flown, summaries, real)
+    return summaries
+
+
+def _fly(photos: PhotoSet, flown: Sequence[_Flown], embedder: Embedder, settings: Settings) -> None:
+    """Fly photo by photo, so that all generators are equally far when it is stopped, and write each photo's sheet."""
+    with tqdm(unit="step", disable=None, smoothing=0.05) as bar:
+        judge = Judge(embedder, settings.size, settings.steps, settings.seed, bar.update)
+        bar.reset(len(photos) * len(flown) * sum(judge.steps_of(course) for course in settings.courses))
+        for number, name in enumerate(photos.names):
+            start = Start.of(name, photos[number])
+            for each in flown:
+                bar.set_description(f"{name} {each.name}")
+                for course, records in each.records.items():
+                    record = judge.fly(start, each.generator, course)
+                    records.append(record)
+                    if settings.out is not None:
+                        path = settings.out / each.name / f"{course}-{name}.png"
+                        sheets.write(path, sheets.sheet(record, sheet_steps([record])))
+                each.cycles.append(cycle(start, each.generator, judge))
+
+
+def _finish(settings: Settings, flown: Sequence[_Flown], summaries: Sequence[Summary], real: Reference | None) -> None:
+    """Write overviews, curves and JSON."""
+    out = _made(settings.out or Path())
+    for course in settings.courses:
+        records = [each.records[course] for each in flown]
+        steps = sheet_steps([record for flights in records for record in flights])
+        shown = [step for step in steps if step in OVERVIEW_STEPS or step == steps[-1]]
+        sheets.write(out / f"overview-{course}.png", sheets.overview(records, [each.name for each in flown], shown))
+    if any(summary.curves for summary in summaries):
+        plots.draw(out / "curves.png", summaries)
+    protocol = {
+        "steps": settings.steps,
+        "size": list(settings.size),
+        "courses": list(settings.courses),
+        "seed": settings.seed,
+        "against": [path.name for path in settings.against],
+        "reference": len(real) if real is not None else 0,
+    }
+    report.write_json(out / "report.json", protocol, summaries)
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write to {folder}: {error.strerror}; name another folder") from error
+    return folder

@@ -1,0 +1,197 @@
+"""Summary: the flights of one generator in figures, for tables and JSON.
+
+Figures are named "course.figure[.features][.steps]". Kernel and Frechet distances are to the reference, in blocks of 50 steps and
+in a window of 20 that slides over the flight (InfiniteNature-Zero, section 4, "FID_sw", on other features).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.evaluation.appearance import Drift
+from core.evaluation.distributions import frechet_distance, kernel_distance
+from core.evaluation.embedding import LITE0, VGG
+from core.evaluation.flights import VGG_STRIDE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from core.evaluation.cycle import Cycle
+    from core.evaluation.flights import FlightRecord
+    from core.evaluation.likeness import Likeness
+    from core.evaluation.reference import Reference
+
+    Vectors = NDArray[np.float32]
+    Figures = dict[str, float]
+
+BLOCK, WINDOW, WINDOW_STRIDE = 50, 20, 5  # steps
+SHARP = (0.7, 1.4)  # sharpness of land that is as good as the photo's, its multiples
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """All that is reported of one generator."""
+
+    generator: str
+    figures: Figures
+    curves: dict[str, dict[str, list[float]]]  # of the autopilot's flights, by step: "steps", "low", "median", "high"
+    photos: list[dict[str, Any]]  # a few figures of each flight
+    sets: dict[str, int]  # sizes of the sets compared
+
+
+def summarise(
+    generator: str, records: Mapping[str, Sequence[FlightRecord]], cycles: Sequence[Cycle], reference: Reference | None
+) -> Summary:
+    """Summarise flights by course, every list in the order of the photos; without a ``reference`` no distances to one."""
+    figures: Figures = {}
+    curves: dict[str, dict[str, list[float]]] = {}
+    photos: list[dict[str, Any]] = []
+    for course, flights in records.items():
+        figures |= {f"{course}.{name}": value for name, value in _course(flights, reference).items()}
+        photos += [_photo(record) for record in flights]
+    flown = records.get("autopilot", ())
+    if flown:
+        figures = _short(flown) | figures
+        curves = _curves(flown, reference)
+    if cycles:
+        figures |= _mean_likeness("cycle.warped", (cycle.warped for cycle in cycles))
+        figures |= _mean_likeness("cycle.refined", (cycle.refined for cycle in cycles))
+    sets = {"photos": max(map(len, records.values()), default=0), "reference": len(reference) if reference else 0}
+    return Summary(generator, figures, curves, photos, sets)
+
+
+def _short(flights: Sequence[FlightRecord]) -> Figures:
+    out = _mean_likeness("short", (record.short for record in flights))
+    returns = [record.way_back for record in flights if record.way_back is not None]
+    if returns:
+        out |= {
+            "return.home": max(back.home for back in returns),
+            "return.nearly_home": float(np.mean([back.nearly_home for back in returns])),
+            "return.ways": float(np.mean([back.ways for back in returns])),
+        }
+    return out
+
+
+def _mean_likeness(name: str, likenesses: Iterable[Likeness | None]) -> Figures:
+    found = [one for one in likenesses if one is not None]
+    if not found:
+        return {}
+    # equal pictures have no finite PSNR: beyond 60 dB nothing is seen
+    return {
+        f"{name}.psnr": float(np.mean([min(one.psnr, 60.0) for one in found])),
+        f"{name}.ssim": float(np.mean([one.ssim for one in found])),
+        f"{name}.lpips": float(np.mean([one.lpips for one in found])),
+        f"{name}.seen": float(np.mean([one.seen for one in found])),
+    }
+
+
+def _course(flights: Sequence[FlightRecord], reference: Reference | None) -> Figures:
+    """Return the figures of all ``flights`` on one course."""
+    out: Figures = {}
+    drifts = [record.drift for record in flights]
+    steps = len(drifts[0].sky) - 1
+    if reference is not None:
+        start = np.concatenate([record.start_lite0 for record in flights])
+        out[f"kid.{LITE0}.start"] = distance_of(start, reference.lite0, kid)
+        for first in range(1, steps + 1, BLOCK):
+            out |= _block(flights, reference, first, min(first + BLOCK - 1, steps))
+        windows = sliding(flights, reference, steps)[1]
+        out[f"kid.{LITE0}.window{min(WINDOW, steps)}"] = float(np.mean(windows))
+    style = np.array([record.style for record in flights])
+    if style.size:
+        out["style"] = float(style.mean())
+    last = np.array([drift.sharpness[-1] for drift in drifts])
+    colour = np.stack([drift.colour for drift in drifts])[:, 1:]
+    out |= {
+        "sharpness.last": _middle(last),
+        "sharpness.in_band": float(((last >= SHARP[0]) & (last <= SHARP[1])).mean()),
+        "contrast.last": _middle(np.array([drift.contrast[-1] for drift in drifts])),
+        "colour.mean": _mean(colour),
+        "colour.last": _mean(colour[:, -1]),
+        "sky.change": float(np.mean([abs(drift.sky[1:] - drift.sky[0]).mean() for drift in drifts])),
+        "collapsed": float(np.mean([drift.collapsed() is not None for drift in drifts])),
+    }
+    return out
+
+
+def _block(flights: Sequence[FlightRecord], reference: Reference, first: int, last: int) -> Figures:
+    steps = f"{first}-{last}"
+    lite0 = np.concatenate([record.lite0[first - 1 : last] for record in flights])
+    vgg = np.concatenate([record.vgg[-(-first // VGG_STRIDE) - 1 : last // VGG_STRIDE] for record in flights])
+    pairs = {LITE0: (lite0, reference.lite0)} | {name: (vgg[:, i], reference.vgg[:, i]) for i, name in enumerate(VGG)}
+    out: Figures = {}
+    for name, (x, y) in pairs.items():
+        out[f"kid.{name}.{steps}"] = distance_of(x, y, kid)
+        out[f"frechet.{name}.{steps}"] = distance_of(x, y, frechet_distance)
+    return out
+
+
+def kid(x: Vectors, y: Vectors) -> float:
+    """Kernel distance, the number alone."""
+    return kernel_distance(x, y).value
+
+
+def distance_of(x: Vectors, y: Vectors, distance: Callable[[Vectors, Vectors], float]) -> float:
+    """Return the ``distance`` of two sets, nan where there is less than two of either."""
+    return distance(x, y) if min(len(x), len(y)) >= 2 else math.nan
+
+
+def sliding(flights: Sequence[FlightRecord], reference: Reference, steps: int) -> tuple[list[float], list[float]]:
+    """Middle steps of windows of 20 steps and the kernel distances (Lite0) of what is in them."""
+    width = min(WINDOW, steps)
+    starts = range(0, steps - width + 1, WINDOW_STRIDE)
+    sets = [np.concatenate([record.lite0[start : start + width] for record in flights]) for start in starts]
+    return [start + 0.5 * (width + 1) for start in starts], [distance_of(each, reference.lite0, kid) for each in sets]
+
+
+def _curves(flights: Sequence[FlightRecord], reference: Reference | None) -> dict[str, dict[str, list[float]]]:
+    """Median and quartiles over the photos of every drift, by step."""
+    drifts = [record.drift for record in flights]
+    steps = len(drifts[0].sky) - 1
+    names = [field.name for field in fields(Drift)]
+    curves = {name: _spread(np.stack([getattr(drift, name) for drift in drifts]), range(steps + 1)) for name in names}
+    style = np.array([record.style for record in flights])
+    if style.size:
+        curves["style"] = _spread(style, range(VGG_STRIDE, steps + 1, VGG_STRIDE))
+    if reference is not None:
+        middles, values = sliding(flights, reference, steps)
+        curves["kid"] = {"steps": middles, "median": values}
+    return curves
+
+
+def _spread(table: NDArray[np.float64], steps: range) -> dict[str, list[float]]:
+    known = np.isfinite(table).any(axis=0)
+    low, median, high = (np.full(table.shape[1], math.nan) for _ in range(3))
+    low[known], median[known], high[known] = np.nanpercentile(table[:, known], (25, 50, 75), axis=0)
+    return {"steps": [float(s) for s in steps], "low": low.tolist(), "median": median.tolist(), "high": high.tolist()}
+
+
+def _photo(record: FlightRecord) -> dict[str, Any]:
+    drift = record.drift
+    out: dict[str, Any] = {
+        "photo": record.photo,
+        "course": record.course,
+        "sharpness": float(drift.sharpness[-1]),
+        "contrast": float(drift.contrast[-1]),
+        "colour": _mean(drift.colour[1:]),
+        "collapsed": drift.collapsed(),
+    }
+    if record.style:
+        out["style"] = float(np.mean(record.style))
+    if record.short is not None:
+        out["short"] = vars(record.short)
+    return out
+
+
+def _middle(values: NDArray[np.float64]) -> float:
+    return float(np.nanmedian(values)) if np.isfinite(values).any() else math.nan
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(np.nanmean(values)) if np.isfinite(values).any() else math.nan
