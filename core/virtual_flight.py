@@ -5,7 +5,7 @@ A step is the paper's, 0.1875 scene units at base speed: see, refine, keep the r
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from core.compose import compose
 from core.flight import REFINE_STEP, coarse
 from core.frame import Layer
 from core.pilots import make_pilot
-from core.pilots.cinematic import scene_reach
 from core.pilots.pilot import BASE_SPEED, ManualPilot
 from core.refiner import as_keyframe
 from core.sky import Dome
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from core.generator import RefinedView, WarpedView
     from core.keyframe import Keyframe
     from core.pilots.pilot import Pilot
+    from core.steering import Surroundings
     from core.warp import Warper
 
 STEP_SECONDS = REFINE_STEP / BASE_SPEED  # 0.31 s of flight
@@ -57,39 +57,50 @@ class VirtualFlight:
         size: tuple[int, int] = SIZE,
         budget_bytes: int = BUDGET_BYTES,
         warper: Warper | None = None,
+        dome: Dome | None = None,
     ) -> None:
         """Start at the pose of ``photo``, with views of ``size`` (width, height).
 
-        Many flights should share one ``warper``. Raises ValueError if ``course`` is none of ``COURSES``.
+        Many flights should share one ``warper``, those from one photo its ``dome``. Raises ValueError if ``course`` is none of
+        ``COURSES``.
         """
         if course not in COURSES:
             raise ValueError(f"no course {course!r}: choose one of {', '.join(COURSES)}")
         self.photo, self.course, self.size, self.steps = photo, course, size, 0
         self.world = World(photo, budget_bytes)
-        self.dome = Dome.of(photo)
+        self.dome = dome or Dome.of(photo)
         self._warper = warper or make_warper()
-        self._craft = Craft(Camera(photo.camera.intrinsics.covered_by(size[0] / size[1])))
+        self.craft = Craft(Camera(photo.camera.intrinsics.covered_by(size[0] / size[1])))
         manual = course in _HANDS
-        self._pilot: Pilot = ManualPilot() if manual else make_pilot(course, seed, scene_reach(photo.disparity, photo.geometry_sky))
+        self._pilot: Pilot = ManualPilot() if manual else make_pilot(course, seed)
         self._steering = _sided(_HANDS[course], seed) if manual else Steering()
         self.layer = self._layer()
-        self._surroundings = coarse(self.layer)
+        self.surroundings = coarse(self.layer)
 
     @property
     def camera(self) -> Camera:
         """Where the flight is."""
-        return self._craft.camera
+        return self.craft.camera
 
     def look(self) -> WarpedView:
         """Move one step on and return what the world shows there."""
         for _ in range(_SUBSTEPS):
-            self._craft = self._pilot.advance(self._craft, self._steering, self._surroundings, STEP_SECONDS / _SUBSTEPS)
+            self.craft = self._pilot.advance(self.craft, self._steering, self.surroundings, STEP_SECONDS / _SUBSTEPS)
         return self._seen()
 
     def look_from(self, camera: Camera) -> WarpedView:
         """Move to ``camera``, through this flight's lens, and return what the world shows there."""
-        self._craft = Craft(self.camera.at(camera.world_from_camera))
+        self.craft = Craft(self.camera.at(camera.world_from_camera))
         return self._seen()
+
+    def pilot_state(self) -> dict[str, Any]:
+        """Return what the pilot remembers between steps, as plain data."""
+        return {name: value for name, value in vars(self._pilot).items() if not isinstance(value, Craft)}
+
+    def resume(self, craft: Craft, steps: int, surroundings: Surroundings, pilot_state: dict[str, Any]) -> None:
+        """Go on as another flight with the same photo, course, seed and keyframes would after ``steps``."""
+        self.craft, self.steps, self.surroundings = craft, steps, surroundings
+        vars(self._pilot).update(pilot_state)
 
     def accept(self, view: RefinedView) -> Keyframe:
         """Keep the refined ``view`` of where the flight is. Raises ValueError if it is not finite."""
@@ -102,7 +113,7 @@ class VirtualFlight:
     def _seen(self) -> WarpedView:
         self.steps += 1
         self.layer = self._layer()
-        self._surroundings = coarse(self.layer)
+        self.surroundings = coarse(self.layer)
         return compose(self.layer, self.camera, self.dome)
 
     def _layer(self) -> Layer:

@@ -88,7 +88,7 @@ def _fast_bfloat16() -> bool:
 
 
 def latent(seed: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    """z of a flight, (1, LATENT) standard normal."""
+    """Z of a flight, (1, LATENT) standard normal."""
     return np.random.default_rng((seed, 1)).standard_normal((1, LATENT), np.float32)
 
 

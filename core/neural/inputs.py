@@ -101,12 +101,22 @@ def batched(inputs: Sequence[Inputs]) -> Inputs:
 
 
 def photo_tensor(photo: Keyframe, size: tuple[int, int]) -> Tensor:
-    """Return the start photo as the photo encoder sees it, (1, 5, height, width): colour in [-1, 1], log disparity, sky."""
-    sides = tuple(max(STRIDE, round(side / STRIDE) * STRIDE) for side in size)
-    image = cv2.resize(photo.image, sides, interpolation=cv2.INTER_AREA).astype(np.float32) / 127.5 - 1.0
-    disparity = np.asarray(cv2.resize(photo.disparity, sides, interpolation=cv2.INTER_AREA), np.float32)
-    sky = np.asarray(cv2.resize(photo.sky, sides, interpolation=cv2.INTER_AREA), np.float32)
-    return _tensor(np.dstack([image, scaled(disparity), sky]))
+    """Return the start photo as the photo encoder sees it, (1, 5, height, width): colour in [-1, 1], log disparity, sky.
+
+    ``size`` (width, height), multiples of ``STRIDE``; what does not fit its shape is cropped, as views of it are.
+    """
+    lens = photo.camera.intrinsics
+    crop = lens.covered_by(size[0] / size[1])
+    across, down = lens.fx / crop.fx, lens.fy / crop.fy
+    parts = (photo.image.astype(np.float32) / 127.5 - 1.0, scaled(photo.disparity), photo.sky)
+    return _tensor(np.dstack([_cropped(np.asarray(part, np.float32), across, down, size) for part in parts]))
+
+
+def _cropped(picture: Floats, across: float, down: float, size: tuple[int, int]) -> Floats:
+    height, width = picture.shape[:2]
+    w, h = max(1, round(width * across)), max(1, round(height * down))
+    top, left = (height - h) // 2, (width - w) // 2
+    return np.asarray(cv2.resize(picture[top : top + h, left : left + w], size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def assembled(inputs: Inputs, raw: Tensor) -> Outputs:

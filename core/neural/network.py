@@ -7,13 +7,14 @@ because a code says what a place is like, and only the photo shows how its rocks
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.neural.inputs import CHANNELS, STRIDE
+from core.neural.inputs import CHANNELS
 
 OUTPUTS = 6  # gate, three colours, log disparity, sky
 PHOTO_CHANNELS = 5  # colour, log disparity, sky
@@ -47,7 +48,8 @@ class _Block(nn.Module):
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
         scale, shift = self.style(code)[:, :, None, None].chunk(2, 1)
         y = self.first(_active(x)) * (1.0 + scale) + shift
-        return x + self.second(_active(y))
+        out: Tensor = x + self.second(_active(y))
+        return out
 
 
 class _Attention(nn.Module):
@@ -66,7 +68,8 @@ class _Attention(nn.Module):
         flat = x.permute(0, 2, 3, 1).reshape(n, h * w, c)
         q, k, v = (_heads(t) for t in (self.query(flat), self.key(tokens), self.value(tokens)))
         seen = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(n, h * w, _TOKENS)
-        return x + self.out(seen).reshape(n, h, w, c).permute(0, 3, 1, 2)
+        out: Tensor = x + self.out(seen).reshape(n, h, w, c).permute(0, 3, 1, 2)
+        return out
 
 
 class PhotoEncoder(nn.Module):
@@ -81,6 +84,7 @@ class PhotoEncoder(nn.Module):
         self.code = nn.Linear(512, CODE)
 
     def forward(self, photo: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the code (N, CODE) and the tokens (N, T, _TOKENS)."""
         x = self.enter(functional.pixel_unshuffle(photo, 4))
         tokens = self.eighth(_active(x))
         tokens = tokens + self.mix(_active(tokens))
@@ -104,16 +108,15 @@ class GeneratorNetwork(nn.Module):
         self.photo = PhotoEncoder()
         self.enter = nn.Conv2d(CHANNELS * 4, widths[0], 3, padding=1)
         self.encode = nn.ModuleList(_Block(width) for width in widths)
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in zip(widths, widths[1:], strict=False))
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in itertools.pairwise(widths))
         self.bottom = _Block(widths[-1])
         self.attend = _Attention(widths[2])
-        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in zip(widths, widths[1:], strict=False))
+        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in itertools.pairwise(widths))
         self.decode = nn.ModuleList(_Block(width) for width in widths[:-1])
         self.widen = nn.Conv2d(widths[0], _FINE * 4, 1)
         self.fine = nn.Conv2d(_FINE + CHANNELS, _FINE, 3, padding=1)  # at full resolution, or the shuffle leaves checkerboards
         self.leave = nn.Conv2d(_FINE, OUTPUTS, 3, padding=1)
         nn.init.normal_(self.leave.weight, std=1e-3)
-        nn.init.zeros_(self.leave.bias)
 
     def style(self, photo: Tensor, z: Tensor) -> Style:
         """Encode start photos (N, PHOTO_CHANNELS, H, W) with latents ``z`` (N, LATENT), standard normal."""

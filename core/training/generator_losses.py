@@ -1,0 +1,74 @@
+"""Losses of the generator: reconstruction on cycles, adversarial on rollouts, and the start photo's style."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.features import Vgg16Features
+    from core.neural.inputs import Outputs
+
+_LEVELS = 4  # taps of Lite0 that style is read from: strides 2, 4, 8, 16
+_LEAST_LAND = 0.02  # of a view, below which it has no style to compare
+
+
+def reconstruction(
+    out: Outputs, target: Outputs, opened: Tensor, vgg: Vgg16Features, window: tuple[slice, slice]
+) -> dict[str, Tensor]:
+    """Compare refined views with the truth (paper section 3.4): VGG features in ``window``, pixels and disparity of land, sky.
+
+    The paper's feature and disparity terms, with an L1 on pixels beside them; sky counts where it was open to decision.
+    """
+    land = 1.0 - target.sky
+    rows, columns = window
+    with torch.autocast(out.image.device.type, torch.bfloat16):
+        pairs = zip(vgg(out.image[:, :, rows, columns]), vgg(target.image[:, :, rows, columns]), strict=True)
+        features = torch.stack([_relative(a.float(), b.float()) for a, b in pairs]).mean()
+    return {
+        "features": features,
+        "pixels": (out.image - target.image).abs().mean(),
+        "disparity": ((out.depth - target.depth).abs() * land).sum() / land.sum().clamp(min=1.0),
+        "sky": ((out.sky - target.sky).abs() * opened).sum() / opened.sum().clamp(min=1.0),
+    }
+
+
+def style_distance(taps: Sequence[Tensor], photo_taps: Sequence[Tensor], sky: Tensor, photo_sky: Tensor) -> Tensor:
+    """Distance of the land's feature statistics (mean, deviation and correlation by level) from the start photo's."""
+    total = torch.zeros((), device=sky.device)
+    enough = ((1.0 - sky).mean((1, 2, 3)) > _LEAST_LAND) & ((1.0 - photo_sky).mean((1, 2, 3)) > _LEAST_LAND)
+    for tap, photo_tap in zip(taps[:_LEVELS], photo_taps[:_LEVELS], strict=True):
+        a, b = _gram(tap.float(), sky), _gram(photo_tap.float(), photo_sky)
+        apart = (a - b).abs().mean((1, 2)) / b.abs().mean((1, 2)).clamp(min=1e-6)
+        total = total + (apart * enough).mean()
+    return total / _LEVELS
+
+
+def deceiving(logits: Sequence[Tensor]) -> Tensor:
+    """Return the generator's side of the hinge loss, mean over scales."""
+    return torch.stack([-scale.mean() for scale in logits]).mean()
+
+
+def telling(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
+    """Return the discriminator's side of the hinge loss, mean over scales."""
+    scales = [functional.relu(1.0 - r).mean() + functional.relu(1.0 + f).mean() for r, f in zip(real, fake, strict=True)]
+    return torch.stack(scales).mean()
+
+
+def _relative(a: Tensor, b: Tensor) -> Tensor:
+    """L1 distance by the features' own size, so that no level outweighs the others."""
+    return (a - b).abs().mean() / b.abs().mean().clamp(min=1e-4)
+
+
+def _gram(tap: Tensor, sky: Tensor) -> Tensor:
+    """Second moments (N, C + 1, C + 1) of features and 1 over land: means are in its last row."""
+    n, _, height, width = tap.shape
+    land = functional.adaptive_avg_pool2d(1.0 - sky, (height, width))
+    x = torch.cat([tap, tap.new_ones(n, 1, height, width)], 1).flatten(2)
+    weight = land.flatten(2)
+    return (x * weight) @ x.transpose(1, 2) / weight.sum(2, keepdim=True).clamp(min=1.0)

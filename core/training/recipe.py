@@ -1,0 +1,57 @@
+"""What a training of the generator does: every number of it, written beside its results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Of the losses. Chosen so that the terms' gradients in the picture are of one order at the start of the rollouts."""
+
+    features: float = 0.5
+    pixels: float = 2.0
+    disparity: float = 2.0
+    sky: float = 0.5
+    own: float = 0.05  # of the reconstruction of the generator's own frames (paper section 4.3)
+    deceive: float = 0.3  # adversarial, on pretrained features
+    geometry: float = 0.1  # adversarial, on RGBD and sky
+    style: float = 0.5
+    r1: float = 0.15  # of the geometry discriminator (paper section 4.3)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A run. The ablations of the paper are switches: ``rollouts``, ``cycle``, ``balanced``, ``sky``."""
+
+    network: str = "small"
+    steps: int = 20_000
+    batch: int = 4  # rollout frames a step
+    cycles: int = 2  # cycles a step, at most ``batch``
+    size: tuple[int, int] = (256, 160)
+    rate: float = 2e-4
+    judge_rate: float = 2e-4
+    betas: tuple[float, float] = (0.0, 0.99)
+    warmup: int = 200  # steps on cycles alone
+    longest: int = 40  # steps of a rollout, in the end; the paper's 10 are too few to see flights rot
+    growth: int = 60  # steps after which rollouts may be one longer
+    average: float = 0.998
+    clip: float = 2.0
+    r1_every: int = 16
+    accumulate: int = 1  # batches before the weights move
+    flights: int = 24  # in the air at once
+    window: tuple[int, int] = (128, 96)  # in which VGG features are compared: a quarter of their cost
+    rollouts: bool = True
+    cycle: bool = True
+    balanced: bool = True
+    sky: bool = True
+    weights: Weights = Weights()
+    save_every: int = 250
+    show_every: int = 250
+    seed: int = 0
+
+    def longest_at(self, step: int) -> int:
+        """T_max at ``step``: progressive trajectory growing (paper section 3.2)."""
+        if not self.rollouts:
+            return 1
+        return min(self.longest, 2 + max(0, step - self.warmup) // self.growth)
