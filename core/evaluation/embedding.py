@@ -67,6 +67,11 @@ class Embedder:
                 styles += [Style(tuple(gram[i] for gram in grams)) for i in range(len(batch))]
         return np.asarray(torch.cat(vectors).numpy(), np.float32), styles
 
+    def vectors(self, pictures: Pictures) -> dict[str, Vectors]:
+        """All features of pictures (h, w, 3) of one size by name, each (n, d)."""
+        vgg = self.vgg_vectors(pictures)[0]
+        return {LITE0: self.lite0_vectors(pictures)} | {name: vgg[:, i] for i, name in enumerate(VGG)}
+
     def _batches(self, pictures: Pictures) -> Iterator[Tensor]:
         for i in range(0, len(pictures), _BATCH):
             batch = torch.from_numpy(np.stack(list(pictures[i : i + _BATCH]))).to(self.device)

@@ -66,6 +66,6 @@ def _curve(panel: Axes, summary: Summary, name: str) -> None:
     if curve is None:
         return
     steps = np.array(curve["steps"])
-    (line,) = panel.plot(steps, curve["median"], label=summary.generator)
+    (line,) = panel.plot(steps, curve["median"], label=summary.generator, marker="" if len(steps) > 1 else "o")
     if "low" in curve:
         panel.fill_between(steps, curve["low"], curve["high"], alpha=0.15, color=line.get_color())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import math
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,20 +17,22 @@ import platformdirs
 from tqdm import tqdm
 
 from core.errors import EvaluationError, PhotoError
+from core.evaluation.embedding import LITE0, VGG
 from core.photo import open_photo
 from core.training.photos import SUFFIXES
 from core.training.shards import encoded_samples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from core.evaluation.embedding import Embedder
 
     Picture = NDArray[np.uint8]
+    Vectors = NDArray[np.float32]
 
-_RECIPE = 1  # of cached vectors; raise it when they would come out differently
+_RECIPE = 2  # of cached vectors; raise it when they would come out differently
 _CHUNK = 64  # pictures in memory at a time
 _LONGEST = 1024  # pixels to which photo files are decoded
 
@@ -38,13 +41,27 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Features of n real pictures: ``lite0`` (n, 320), ``vgg`` (n, 2, 512) of relu4_3 and relu5_3."""
+    """Features of n >= 2 real pictures, by the names of ``core.evaluation.embedding``, each (n, d).
 
-    lite0: NDArray[np.float32]
-    vgg: NDArray[np.float32]
+    Distances are taken on standardised features: those of Lite0 are unbounded, and a cubic kernel of the raw ones would hear
+    nothing but the loudest.
+    """
+
+    vectors: dict[str, NDArray[np.float32]]
 
     def __len__(self) -> int:
-        return len(self.lite0)
+        return len(self.vectors[LITE0])
+
+    def distance(self, name: str, vectors: NDArray[np.float32], measure: Callable[[Vectors, Vectors], float]) -> float:
+        """Return the ``measure`` of ``vectors`` (m, d) of the features ``name`` to the real ones; nan where m < 2.
+
+        Both are shifted and scaled so that each of the reference's features has mean 0 and deviation 1.
+        """
+        if len(vectors) < 2:
+            return math.nan
+        real = self.vectors[name]
+        mean, deviation = real.mean(axis=0), np.maximum(real.std(axis=0), 1e-6)
+        return measure((vectors - mean) / deviation, (real - mean) / deviation)
 
 
 def reference(paths: Sequence[Path], size: tuple[int, int], embedder: Embedder) -> Reference:
@@ -57,24 +74,22 @@ def reference(paths: Sequence[Path], size: tuple[int, int], embedder: Embedder) 
     digest = hashlib.sha256(f"{_RECIPE} {size} {embedder.fingerprint} {_states(paths)}".encode()).hexdigest()
     cache = Path(platformdirs.user_cache_dir("photoflight")) / "features" / f"{digest[:32]}.npz"
     with contextlib.suppress(OSError, KeyError, ValueError, zipfile.BadZipFile, EOFError), np.load(cache) as entry:
-        return Reference(entry["lite0"], entry["vgg"])
-    lite0, vgg = [], []
+        return Reference({name: entry[name] for name in (LITE0, *VGG)})
+    chunks: list[dict[str, Vectors]] = []
     chunk: list[Picture] = []
     for picture in tqdm(_pictures(paths, size), desc="reference", unit="photo", disable=None, leave=False):
         chunk.append(picture)
         if len(chunk) == _CHUNK:
-            lite0.append(embedder.lite0_vectors(chunk))
-            vgg.append(embedder.vgg_vectors(chunk)[0])
+            chunks.append(embedder.vectors(chunk))
             chunk.clear()
     if chunk:
-        lite0.append(embedder.lite0_vectors(chunk))
-        vgg.append(embedder.vgg_vectors(chunk)[0])
-    if sum(map(len, lite0)) < 2:
+        chunks.append(embedder.vectors(chunk))
+    if sum(len(each[LITE0]) for each in chunks) < 2:
         raise EvaluationError(f"no two usable photos in {', '.join(map(str, paths))}: name folders or shards of landscapes")
-    found = Reference(np.concatenate(lite0), np.concatenate(vgg))
+    found = Reference({name: np.concatenate([each[name] for each in chunks]) for name in chunks[0]})
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(cache, lite0=found.lite0, vgg=found.vgg)
+        np.savez(cache, allow_pickle=False, **found.vectors)
     except OSError as error:
         _log.warning("%s cannot be kept (%s): it will be computed again", cache, error.strerror)
     return found

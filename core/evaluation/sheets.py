@@ -39,9 +39,9 @@ def overview(records: Sequence[Sequence[FlightRecord]], names: Sequence[str], st
     for flights in zip(*records, strict=True):
         rows = []
         for name, record in zip(names, flights, strict=True):
-            label = f"{record.photo} {name}"
-            thumbnails = [_thumbnail(record.snapshots[step].image) for step in steps]
-            rows.append(_side_by_side([_labelled(thumbnails[0], label), *(_labelled(t, "") for t in thumbnails[1:])]))
+            labels = [f"{record.photo} {name}", *map(str, steps[1:])]
+            shots = zip(steps, labels, strict=True)
+            rows.append(_side_by_side([_labelled(_thumbnail(record.snapshots[step].image), label) for step, label in shots]))
         groups.append(_stacked(rows))
     height = -(-len(groups) // _OVERVIEW_COLUMNS)
     columns = [_stacked(groups[i : i + height]) for i in range(0, len(groups), height)]

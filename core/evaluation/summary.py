@@ -1,7 +1,7 @@
 """Summary: the flights of one generator in figures, for tables and JSON.
 
-Figures are named "course.figure[.features][.steps]". Kernel and Frechet distances are to the reference, in blocks of 50 steps and
-in a window of 20 that slides over the flight (InfiniteNature-Zero, section 4, "FID_sw", on other features).
+Figures are named "course.figure[.features][.steps]". Kernel and Frechet distances are to the reference, on standardised
+features, in blocks of 50 steps and in a window of 20 that slides over the flight (InfiniteNature-Zero, section 4, "FID_sw").
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from core.evaluation.embedding import LITE0, VGG
 from core.evaluation.flights import VGG_STRIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -49,25 +49,22 @@ def summarise(
     generator: str, records: Mapping[str, Sequence[FlightRecord]], cycles: Sequence[Cycle], reference: Reference | None
 ) -> Summary:
     """Summarise flights by course, every list in the order of the photos; without a ``reference`` no distances to one."""
-    figures: Figures = {}
-    curves: dict[str, dict[str, list[float]]] = {}
+    flown = records.get("autopilot", ())
+    figures = _near_home(flown, cycles)
     photos: list[dict[str, Any]] = []
     for course, flights in records.items():
         figures |= {f"{course}.{name}": value for name, value in _course(flights, reference).items()}
         photos += [_photo(record) for record in flights]
-    flown = records.get("autopilot", ())
-    if flown:
-        figures = _short(flown) | figures
-        curves = _curves(flown, reference)
-    if cycles:
-        figures |= _mean_likeness("cycle.warped", (cycle.warped for cycle in cycles))
-        figures |= _mean_likeness("cycle.refined", (cycle.refined for cycle in cycles))
+    curves = _curves(flown, reference) if flown else {}
     sets = {"photos": max(map(len, records.values()), default=0), "reference": len(reference) if reference else 0}
     return Summary(generator, figures, curves, photos, sets)
 
 
-def _short(flights: Sequence[FlightRecord]) -> Figures:
+def _near_home(flights: Sequence[FlightRecord], cycles: Sequence[Cycle]) -> Figures:
+    """Return what is judged at the start camera."""
     out = _mean_likeness("short", (record.short for record in flights))
+    out |= _mean_likeness("cycle.warped", (cycle.warped for cycle in cycles))
+    out |= _mean_likeness("cycle.refined", (cycle.refined for cycle in cycles))
     returns = [record.way_back for record in flights if record.way_back is not None]
     if returns:
         out |= {
@@ -98,7 +95,7 @@ def _course(flights: Sequence[FlightRecord], reference: Reference | None) -> Fig
     steps = len(drifts[0].sky) - 1
     if reference is not None:
         start = np.concatenate([record.start_lite0 for record in flights])
-        out[f"kid.{LITE0}.start"] = distance_of(start, reference.lite0, kid)
+        out[f"kid.{LITE0}.start"] = reference.distance(LITE0, start, kid)
         for first in range(1, steps + 1, BLOCK):
             out |= _block(flights, reference, first, min(first + BLOCK - 1, steps))
         windows = sliding(flights, reference, steps)[1]
@@ -124,11 +121,11 @@ def _block(flights: Sequence[FlightRecord], reference: Reference, first: int, la
     steps = f"{first}-{last}"
     lite0 = np.concatenate([record.lite0[first - 1 : last] for record in flights])
     vgg = np.concatenate([record.vgg[-(-first // VGG_STRIDE) - 1 : last // VGG_STRIDE] for record in flights])
-    pairs = {LITE0: (lite0, reference.lite0)} | {name: (vgg[:, i], reference.vgg[:, i]) for i, name in enumerate(VGG)}
+    sets = {LITE0: lite0} | {name: vgg[:, i] for i, name in enumerate(VGG)}
     out: Figures = {}
-    for name, (x, y) in pairs.items():
-        out[f"kid.{name}.{steps}"] = distance_of(x, y, kid)
-        out[f"frechet.{name}.{steps}"] = distance_of(x, y, frechet_distance)
+    for name, vectors in sets.items():
+        out[f"kid.{name}.{steps}"] = reference.distance(name, vectors, kid)
+        out[f"frechet.{name}.{steps}"] = reference.distance(name, vectors, frechet_distance)
     return out
 
 
@@ -137,17 +134,12 @@ def kid(x: Vectors, y: Vectors) -> float:
     return kernel_distance(x, y).value
 
 
-def distance_of(x: Vectors, y: Vectors, distance: Callable[[Vectors, Vectors], float]) -> float:
-    """Return the ``distance`` of two sets, nan where there is less than two of either."""
-    return distance(x, y) if min(len(x), len(y)) >= 2 else math.nan
-
-
 def sliding(flights: Sequence[FlightRecord], reference: Reference, steps: int) -> tuple[list[float], list[float]]:
     """Middle steps of windows of 20 steps and the kernel distances (Lite0) of what is in them."""
     width = min(WINDOW, steps)
     starts = range(0, steps - width + 1, WINDOW_STRIDE)
     sets = [np.concatenate([record.lite0[start : start + width] for record in flights]) for start in starts]
-    return [start + 0.5 * (width + 1) for start in starts], [distance_of(each, reference.lite0, kid) for each in sets]
+    return [start + 0.5 * (width + 1) for start in starts], [reference.distance(LITE0, each, kid) for each in sets]
 
 
 def _curves(flights: Sequence[FlightRecord], reference: Reference | None) -> dict[str, dict[str, list[float]]]:
