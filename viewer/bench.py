@@ -20,6 +20,7 @@ from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
 from core.errors import PhotoflightError
+from core.machine import cores
 from viewer.options import DEMO_PHOTO, FilmOptions
 from viewer.trace import VARIABLE
 
@@ -97,10 +98,9 @@ def machine() -> dict[str, str]:
     context = headless_context()
     renderer = context.info["GL_RENDERER"]
     context.release()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     system = f"{platform.system()} {platform.machine()}"
     return {
-        "processor": f"{_processor()}, {cores} cores",
+        "processor": f"{_processor()}, {cores()} cores",
         "OpenGL": renderer,
         "system": system,
         "Python": platform.python_version(),

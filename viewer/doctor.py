@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.machine import cores
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -66,8 +68,7 @@ def _processor() -> Finding:
         entries = {name.strip(): value.strip() for name, value in fields.items()}
         flags, model = set(entries.get("flags", "").split()), entries.get("model name", model)
     fast = [name for name, flag in (("AMX", "amx_bf16"), ("AVX512-BF16", "avx512_bf16")) if flag in flags]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return Finding(f"{model}, {cores} cores, bfloat16: {', '.join(fast) or 'none, networks run in float32'}")
+    return Finding(f"{model}, {cores()} cores, bfloat16: {', '.join(fast) or 'none, networks run in float32'}")
 
 
 def _memory() -> Finding:

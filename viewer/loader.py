@@ -63,9 +63,17 @@ def keyframe_of(path: Path, options: SceneOptions) -> tuple[Photo, Keyframe, str
 
 
 def generator_of(options: FlyOptions | FilmOptions) -> tuple[Generator, str]:
-    """Return the generator that the options name; where it is unusable the classical one, and the reason."""
+    """Return the generator that the options name; where it is unusable the classical one, and the reason.
+
+    From then on torch takes half of the cores, as the display needs the others: where threads wait for a core, each layer waits
+    for the last of them (two threads on two busy cores: 190-850 ms a view, one thread: 60 ms). Pictures do not depend on it.
+    """
+    import torch
+
+    from core.machine import cores
     from core.refiner import make_generator
 
+    torch.set_num_threads(max(1, cores() // 2))
     try:
         generator, notice = make_generator(options.refiner), ""
     except (WeightsError, DeviceError) as error:

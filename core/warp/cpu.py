@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.machine import cores
 from core.warp import raster
 from core.warp.lookup import HOLE, Lookup
 from core.warp.recycler import Recycler
@@ -26,7 +26,7 @@ class CpuWarper:
     """Rasterises keyframes and weighs them against each other. Safe to call from several threads at once."""
 
     def __init__(self, threads: int | None = None) -> None:
-        self._threads = threads or _cores()
+        self._threads = threads or cores()
         self._recycler = Recycler()
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="warp")
 
@@ -96,13 +96,6 @@ class CpuWarper:
         borders = [count * i // bands for i in range(bands + 1)]
         for _ in self._pool.map(work, borders[:-1], borders[1:]):
             pass
-
-
-def _cores() -> int:
-    """How many CPU cores this process may use; macOS and Windows only tell how many there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _rows(view: Visibility, top: int, bottom: int) -> raster.View:

@@ -28,16 +28,22 @@ from viewer.loader import Loader, generator_of
 from viewer.options import FilmOptions, FlyOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
-
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Stands in for trained weights."""
     return write_generator(tmp_path_factory.mktemp("weights") / "generator_small.safetensors")
+
+
+@pytest.fixture(autouse=True)
+def _threads() -> Iterator[None]:
+    """Flying sets how many threads torch has; the tests after these want what they had."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -95,6 +101,14 @@ def unusable(request: pytest.FixtureRequest, trained: Path, tmp_path: Path) -> t
     path.with_suffix(".json").write_bytes(trained.with_suffix(".json").read_bytes())
     spoil(path)
     return path, said
+
+
+@pytest.mark.usefixtures("shipped")
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (16, 8)])
+def test_the_display_keeps_half_of_the_cores(cores: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.machine.cores", lambda: cores)
+    generator_of(FlyOptions())
+    assert torch.get_num_threads() == threads
 
 
 @pytest.mark.usefixtures("shipped")
