@@ -40,13 +40,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parsed(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Parse, with ``fly`` understood where no command is named; the rest belongs to the training's own parser."""
+    """Parse, with ``fly`` understood where no command is named; the rest belongs to the trainings' own parsers."""
     parser = _parser()
     general = ("-h", "--help", "--version")
     if not argv or (argv[0] not in _COMMANDS and argv[0] not in general):
         argv = ["fly", *argv]
     arguments, rest = parser.parse_known_args(argv)
-    if rest and arguments.command != "train-perception":
+    if rest and arguments.command not in {"train", "train-perception"}:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     return arguments, rest
 
@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="measure how fast this machine flies")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     _add_evaluate(commands.add_parser("evaluate", help="measure how well generators fly, on any photos"))
+    commands.add_parser("train", help="train the generator from single photos (--help tells more)", add_help=False)
     commands.add_parser("train-perception", help="train the perception network (--help tells more)", add_help=False)
     return parser
 
@@ -207,6 +208,13 @@ def _bench(arguments: argparse.Namespace, _: list[str]) -> int:
     return 0
 
 
+def _train(_: argparse.Namespace, rest: list[str]) -> int:
+    from core.training import generator
+
+    generator.main(rest)
+    return 0
+
+
 def _train_perception(_: argparse.Namespace, rest: list[str]) -> int:
     from core.training import perception
 
@@ -221,5 +229,6 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "doctor": _doctor,
     "bench": _bench,
     "evaluate": _evaluate,
+    "train": _train,
     "train-perception": _train_perception,
 }

@@ -30,7 +30,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[object]]:
 
     stand_in("viewer.app", 0)
     stand_in("viewer.doctor", 1)
-    for name in ("viewer.film", "viewer.depth", "viewer.bench", "core.training.perception"):
+    for name in ("viewer.film", "viewer.depth", "viewer.bench", "core.training.generator", "core.training.perception"):
         stand_in(name)
 
     def run(*argv: str, code: int = 0) -> list[object]:
@@ -44,6 +44,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[object]]:
 def test_no_command_flies(ran: Callable[..., list[object]]) -> None:
     assert ran() == ran("fly") == [FlyOptions()]
     assert ran("a b.jpg") == ran("fly", "a b.jpg") == [FlyOptions(Path("a b.jpg"))]
+    assert ran("--refiner", "own.safetensors") == [FlyOptions(refiner="own.safetensors")]
     assert ran("--pilot", "autopilot", "a.jpg") == [FlyOptions(Path("a.jpg"), pilot="autopilot")]
 
 
@@ -85,6 +86,7 @@ def test_other_commands(ran: Callable[..., list[object]]) -> None:
     assert ran("depth", "a.jpg", "-o", "b.png") == [DepthOptions(Path("a.jpg"), output=Path("b.png"))]
     assert ran("bench", "--json", "b.json") == [BenchOptions(Path("b.json"))]
     assert ran("doctor", code=1) == ["viewer.doctor"]
+    assert ran("train", "--photos", "a", "b.tar", "--smoke", "-h") == [["--photos", "a", "b.tar", "--smoke", "-h"]]
     assert ran("train-perception", "--data", "x", "-h") == [["--data", "x", "-h"]]
 
 
@@ -102,6 +104,7 @@ def test_other_commands(ran: Callable[..., list[object]]) -> None:
         "film --seconds nan",
         "film --fps 1000",
         "film --seed x",
+        "film --refiner huge",
         "depth --depth d.png",
         "bench --json",
     ],
