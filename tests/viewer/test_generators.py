@@ -24,26 +24,20 @@ from core.refiner import best_size, make_generator
 from core.steering import Steering
 from core.warp.benchmark import landscape
 from viewer import doctor, film
-from viewer.loader import Loader, generator_of
+from viewer.loader import Loader, generator_of, share_cores
 from viewer.options import FilmOptions, FlyOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
+
+pytestmark = pytest.mark.usefixtures("one_thread")  # which also gives the threads back
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Stands in for trained weights."""
     return write_generator(tmp_path_factory.mktemp("weights") / "generator_small.safetensors")
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    """Flying sets how many threads torch has; the tests after these want what they had."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -103,11 +97,10 @@ def unusable(request: pytest.FixtureRequest, trained: Path, tmp_path: Path) -> t
     return path, said
 
 
-@pytest.mark.usefixtures("shipped")
 @pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (16, 8)])
 def test_the_display_keeps_half_of_the_cores(cores: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.machine.cores", lambda: cores)
-    generator_of(FlyOptions())
+    share_cores()
     assert torch.get_num_threads() == threads
 
 
