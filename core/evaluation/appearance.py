@@ -21,7 +21,7 @@ _FAINT_SKY = 0.1  # alpha
 _LEAST_LAND = 0.01  # of the view: with less there is nothing to measure
 
 FLAT = 0.25  # collapse: contrast below this share of the photo's,
-NOISE = 0.3  # correlation of neighbouring pixels below this,
+NOISE = 0.3  # correlation of neighbouring pixels below this share of the photo's,
 HARSH = 3.0  # sharpness above this many times the photo's,
 BARE = 0.05  # or land below this share of the photo's,
 PERSISTENCE = 3  # for so many steps on end
@@ -121,11 +121,11 @@ class Drift:
         """Return the first step of a collapse, None if there is none.
 
         A flight has collapsed when for ``PERSISTENCE`` = 3 steps on end its land is flat (luma varies less than 0.25 times as
-        much as in the photo), or noise (neighbouring pixels correlate below 0.3, or it is more than 3 times as sharp as the
-        photo), or gone (less than 0.05 times the photo's area). One such step alone is a view close to a wall.
+        much as in the photo), or noise (neighbouring pixels correlate 0.3 times as much, or it is more than 3 times as sharp as
+        the photo), or gone (less than 0.05 times the photo's area). One such step alone is a view close to a wall.
         """
         flat = self.contrast < FLAT
-        noise = (self.correlation < NOISE) | (self.sharpness > HARSH)
+        noise = (self.correlation < NOISE * self.correlation[0]) | (self.sharpness > HARSH)
         gone = self.land < BARE * self.land[0]
         bad = np.concatenate([[False], (flat | noise | gone)[1:]])
         runs = np.convolve(bad, np.ones(PERSISTENCE), "valid") >= PERSISTENCE - 0.5 if len(bad) >= PERSISTENCE else bad[:0]

@@ -45,7 +45,7 @@ def cycle(start: Start, generator: Generator, judge: Judge) -> Cycle:
     home = Home.of(flight, judge.warper)
     side = float(np.random.default_rng(seed).choice((-1.0, 1.0)))
     there = flight.look_from(flight.camera.moved(np.array([side * ASIDE, 0.0, -BACK]), turn(-side * YAW)))
-    view = _come_home(there, home)
+    view = come_home(there, home)
     generator.begin(start.photo, seed)
     refined = generator(view)
     return Cycle(
@@ -54,7 +54,7 @@ def cycle(start: Start, generator: Generator, judge: Judge) -> Cycle:
     )
 
 
-def _come_home(there: WarpedView, home: Home) -> WarpedView:
+def come_home(there: WarpedView, home: Home) -> WarpedView:
     """Warp the known part of ``there``, and nothing else, back home."""
     on_sky = there.mask & (there.disparity == 0.0)
     land = np.where(there.mask & ~on_sky, there.disparity, np.float32(_BEHIND))

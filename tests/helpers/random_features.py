@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import torch
+from safetensors.torch import save_file
 
 from core.perception_network import _BLOCKS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def random_vgg(seed: int = 0) -> dict[str, torch.Tensor]:
@@ -44,3 +49,10 @@ def random_lite0(seed: int = 0) -> dict[str, torch.Tensor]:
         add(prefix + "_project_conv", prefix + "_bn2", (out, wide, 1, 1))
         width = out
     return weights
+
+
+def write_features(folder: Path, seed: int = 0) -> Path:
+    """Write both networks' weights, as halves, and return their folder."""
+    for name, weights in (("vgg16", random_vgg(seed)), ("lite0", random_lite0(seed))):
+        save_file({key: tensor.half() for key, tensor in weights.items()}, folder / f"{name}.safetensors")
+    return folder

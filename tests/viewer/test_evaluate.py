@@ -1,0 +1,145 @@
+"""`photoflight evaluate` from the command line to the last file, on one made-up photo and with features nobody trained."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from random_features import write_features
+from random_generator import write_generator
+from shard_files import write_shard
+
+from viewer import cli, evaluate
+from viewer.options import DEMO_PHOTO, EvaluateOptions
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def features(tmp_path_factory) -> Path:
+    return write_features(tmp_path_factory.mktemp("features"))
+
+
+@pytest.fixture
+def shard(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_: str(tmp_path / "cache"))
+    return write_shard(tmp_path / "photos.tar", 1, seed=0)
+
+
+def test_options(monkeypatch):
+    told = []
+    monkeypatch.setattr(evaluate, "run", told.append)
+    assert cli.main(["evaluate"]) == 0
+    assert told.pop() == EvaluateOptions(photos=(DEMO_PHOTO.parent,), refiners=("auto",))
+    line = (
+        "evaluate a.jpg b.tar --refiner classical --refiner w.safetensors --against c.tar d --steps 7 --size 96x64 "
+        "--courses turn climb --limit 3 --features f --seed 5 -o out"
+    )
+    assert cli.main(line.split()) == 0
+    assert told == [
+        EvaluateOptions(
+            photos=(Path("a.jpg"), Path("b.tar")),
+            refiners=("classical", "w.safetensors"),
+            against=(Path("c.tar"), Path("d")),
+            steps=7,
+            size=(96, 64),
+            courses=("turn", "climb"),
+            limit=3,
+            features=Path("f"),
+            seed=5,
+            out=Path("out"),
+        )
+    ]
+
+
+@pytest.mark.parametrize("line", ["--steps 0", "--steps x", "--limit 0", "--refiner best", "--size 256", "--against"])
+def test_nonsense_is_refused(line, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["evaluate", *line.split()])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: photoflight evaluate")
+
+
+def test_evaluation_from_end_to_end(shard, features, tmp_path, capsys):
+    """Two columns of the same generator are the same, and everything promised is written."""
+    real = tmp_path / "real"
+    real.mkdir()
+    for i in range(3):
+        Image.fromarray(np.random.default_rng(i).integers(0, 256, (48, 64, 3), dtype=np.uint8)).save(real / f"{i}.png")
+    out = tmp_path / "out"
+    line = f"evaluate {shard} --refiner classical --refiner classical --against {real} --features {features}"
+    assert cli.main([*line.split(), *["--steps", "6", "--size", "96x64", "--out"], str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[0].split() == ["classical", "classical-2", "ratio"]
+    content = json.loads((out / "report.json").read_text())
+    first, second = content["generators"]
+    assert (first["generator"], second["generator"]) == ("classical", "classical-2")
+    assert first["figures"] == second["figures"]
+    assert first["sets"] == {"photos": 1, "reference": 3}
+    figures = first["figures"]
+    assert figures["return.home"] == 0.0
+    assert 10.0 < figures["short.psnr"] <= 60.0
+    assert figures["autopilot.kid.lite0-stride32.1-6"] is not None
+    assert figures["autopilot.collapsed"] in {0.0, 1.0}
+    assert [photo["course"] for photo in first["photos"]] == ["autopilot", "turn"]
+    assert len(first["curves"]["sharpness"]["median"]) == 7
+    written = {str(path.relative_to(out)) for path in out.rglob("*.png")}
+    sheets = {f"{name}/{course}-s0.png" for name in ("classical", "classical-2") for course in ("autopilot", "turn")}
+    assert written == sheets | {"curves.png", "overview-autopilot.png", "overview-turn.png"}
+
+
+def test_a_weights_file_is_evaluated_and_a_bad_one_never_replaced(shard, features, tmp_path, capsys):
+    options = [
+        "--features",
+        str(features),
+        *["--steps", "1", "--size", "96x64", "--courses", "autopilot", "--out"],
+        str(tmp_path / "out"),
+    ]
+    good = write_generator(tmp_path / "mine.safetensors")
+    assert cli.main(["evaluate", str(shard), "--refiner", str(good), *options]) == 0
+    assert capsys.readouterr().out.splitlines()[0].split() == ["mine"]
+    diverged = write_generator(tmp_path / "diverged.safetensors", strength=float("nan"))
+    assert cli.main(["evaluate", str(shard), "--refiner", str(diverged), *options]) == 2
+    assert "not finite" in capsys.readouterr().err
+    assert cli.main(["evaluate", str(shard), "--refiner", "none.safetensors", *options]) == 2
+    assert "missing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("--courses sideways", "sideways: no such course"),
+        ("--size 100x96", "multiples of 32"),
+        ("--features nowhere", "no features in nowhere"),
+        ("--against nowhere.tar", "nowhere.tar does not exist"),
+    ],
+)
+def test_errors_are_one_line(shard, features, tmp_path, line, told, capsys):
+    rest = [*line.split(), "--out", str(tmp_path / "out"), "--refiner", "classical"]
+    if "--features" not in rest:
+        rest += ["--features", str(features)]
+    if "--size" not in rest:
+        rest += ["--size", "96x64"]
+    assert cli.main(["evaluate", str(shard), *rest]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.startswith("photoflight: ")
+    assert error.count("\n") == 1
+
+
+def test_without_plots_it_does_not_fly(shard, features, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    line = ["evaluate", str(shard), "--refiner", "classical", "--features", str(features), "--out", str(tmp_path / "out")]
+    assert cli.main(line) == 2
+    assert "pip install photoflight[evaluate]" in capsys.readouterr().err
+
+
+def test_out_must_be_a_folder(shard, features, tmp_path, capsys):
+    (tmp_path / "out").write_text("a file")
+    line = ["evaluate", str(shard), "--refiner", "classical", "--features", str(features), "--out", str(tmp_path / "out")]
+    assert cli.main(line) == 2
+    assert "another folder" in capsys.readouterr().err
