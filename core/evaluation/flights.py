@@ -32,7 +32,7 @@ RETRACE_STEPS = 50  # there, before it is flown back
 RETRACE_STRIDE = 10  # steps between the places where the way back is compared with the way there
 TURN_STEPS = 45  # of 8 degrees: a full circle in place
 VGG_STRIDE = 5  # steps between frames that VGG16 looks at: it takes as long as ten steps of flight
-SHEET_STEPS = (0, 5, 10, 20, 50, 100)
+SHEET_STEPS = (0, 5, 10, 20, 50, 100, 200, 300)
 _BUFFER = 20  # frames embedded at a time
 
 
