@@ -75,6 +75,9 @@ class GeometryDiscriminator(nn.Module):
         for cin, cout in zip((5, *_GEOMETRY), _GEOMETRY, strict=False):
             layers += [nn.Conv2d(cin, cout, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
         self.body = nn.Sequential(*layers, nn.Conv2d(_GEOMETRY[-1], 1, 3, padding=1))
+        for layer in self.body:
+            if isinstance(layer, nn.Conv2d):  # torch's default lets the signal die away in five layers, and nothing is learnt
+                nn.init.kaiming_normal_(layer.weight, a=0.2)
 
     def forward(self, view: Tensor) -> Tensor:
         """Judge ``view``."""

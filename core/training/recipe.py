@@ -27,7 +27,7 @@ class Recipe:
     network: str = "small"
     steps: int = 20_000
     batch: int = 4  # rollout frames a step
-    cycles: int = 2  # cycles a step, at most ``batch``
+    cycles: int = 1  # cycles a step, at most ``batch``
     size: tuple[int, int] = (256, 160)
     rate: float = 2e-4
     judge_rate: float = 2e-4
