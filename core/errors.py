@@ -46,7 +46,7 @@ class FeaturesError(PhotoflightError):
 
 
 class EvaluationError(PhotoflightError):
-    """An evaluation cannot be done: no photos, an optional library is missing, or a generator's views are unusable."""
+    """An evaluation cannot be done: nothing to compare with, a wrong size, or a generator whose views are unusable."""
 
 
 class OutputError(PhotoflightError):

@@ -28,7 +28,8 @@ def run(options: EvaluateOptions) -> None:
         raise EvaluationError(f"{unknown[0]}: no such course; there are {', '.join(COURSES)}")
     generators: dict[str, Generator] = {}
     for refiner in options.refiners:
-        generators[_label(refiner, generators)] = make_generator(refiner)
+        generator = make_generator(refiner)
+        generators[_label(refiner if refiner != "auto" else generator.name, generators)] = generator
     settings = Settings(
         against=options.against,
         steps=options.steps,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.errors import EvaluationError, OutputError
+from core.errors import OutputError
 from core.evaluation.summary import SHARP
 
 if TYPE_CHECKING:
@@ -30,19 +31,16 @@ _PANELS = (
     ("kid", "kernel distance (Lite0) of 20 steps"),
 )
 
-
-def require() -> None:
-    """Raise EvaluationError when the plotting library is not installed: better before an hour's flights than after."""
-    try:
-        import matplotlib  # noqa: F401, ICN001 - only whether it is there
-    except ImportError as error:
-        raise EvaluationError("plots need matplotlib: pip install photoflight[evaluate]") from error
+_log = logging.getLogger(__name__)
 
 
 def draw(path: Path, summaries: Sequence[Summary]) -> None:
-    """Draw all curves of ``summaries`` to a PNG at ``path``. Raises OutputError."""
-    from matplotlib.figure import Figure
-
+    """Draw all curves of ``summaries`` to a PNG at ``path``; without matplotlib only tell how to get it. Raises OutputError."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        _log.warning("%s is not drawn: pip install photoflight[evaluate] for plots; the report has the curves' numbers", path)
+        return
     figure = Figure(figsize=(16, 7), layout="constrained")
     axes = figure.subplots(2, 5).ravel()
     for (name, title), panel in zip(_PANELS, axes, strict=True):

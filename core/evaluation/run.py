@@ -54,15 +54,13 @@ def evaluate(photos: PhotoSet, generators: Mapping[str, Generator], settings: Se
 
     Raises:
         FeaturesError: the feature networks are nowhere to be found.
-        EvaluationError: the size does not suit them, a library for the report is missing, a generator returns what is not
-            finite, or there is no reference.
+        EvaluationError: the size does not suit them, a generator returns what is not finite, or there is no reference.
         OutputError: the report cannot be written.
 
     """
     if any(side % STRIDE for side in settings.size):
         raise EvaluationError(f"size {settings.size[0]}x{settings.size[1]}: both sides must be multiples of {STRIDE}, as 256x160")
     if settings.out is not None:
-        plots.require()
         _made(settings.out)
     embedder = Embedder(settings.features)
     real = reference(settings.against, settings.size, embedder) if settings.against else None
