@@ -93,6 +93,8 @@ def _course(flights: Sequence[FlightRecord], reference: Reference | None) -> Fig
     out: Figures = {}
     drifts = [record.drift for record in flights]
     steps = len(drifts[0].sky) - 1
+    # a full turn ends where it began: it is judged behind
+    at, where = (steps // 2, "behind") if flights[0].course == "turn" else (steps, "last")
     if reference is not None:
         start = np.concatenate([record.start_lite0 for record in flights])
         out[f"kid.{LITE0}.start"] = reference.distance(LITE0, start, kid)
@@ -103,14 +105,14 @@ def _course(flights: Sequence[FlightRecord], reference: Reference | None) -> Fig
     style = np.array([record.style for record in flights])
     if style.size:
         out["style"] = float(style.mean())
-    last = np.array([drift.sharpness[-1] for drift in drifts])
-    colour = np.stack([drift.colour for drift in drifts])[:, 1:]
+    sharpness = np.array([drift.sharpness[at] for drift in drifts])
+    colour = np.stack([drift.colour for drift in drifts])
     out |= {
-        "sharpness.last": _middle(last),
-        "sharpness.in_band": float(((last >= SHARP[0]) & (last <= SHARP[1])).mean()),
-        "contrast.last": _middle(np.array([drift.contrast[-1] for drift in drifts])),
-        "colour.mean": _mean(colour),
-        "colour.last": _mean(colour[:, -1]),
+        f"sharpness.{where}": _middle(sharpness),
+        "sharpness.in_band": float(((sharpness >= SHARP[0]) & (sharpness <= SHARP[1])).mean()),
+        f"contrast.{where}": _middle(np.array([drift.contrast[at] for drift in drifts])),
+        "colour.mean": _mean(colour[:, 1:]),
+        f"colour.{where}": _mean(colour[:, at]),
         "sky.change": float(np.mean([abs(drift.sky[1:] - drift.sky[0]).mean() for drift in drifts])),
         "collapsed": float(np.mean([drift.collapsed() is not None for drift in drifts])),
     }

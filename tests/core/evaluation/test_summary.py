@@ -90,6 +90,15 @@ def test_without_reference_there_are_no_distances():
     assert "kid" not in found.curves
 
 
+def test_a_turn_is_judged_behind():
+    made = record("a", 0.9, steps=44)
+    made.course = "turn"
+    made.frames[22] = frame(sharpness=0.01)
+    found = summarise("some", {"turn": [made]}, [], None).figures
+    assert found["turn.sharpness.behind"] == pytest.approx(0.5)
+    assert "turn.sharpness.last" not in found
+
+
 def test_short_flights_have_what_they_can_have(real):
     found = summarise("some", {"turn": [record("a", 0.9, steps=3)]}, [], real)
     assert math.isnan(found.figures[f"turn.kid.{VGG[0]}.1-3"])  # VGG16 has looked at no frame
