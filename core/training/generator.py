@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--without", choices=ABLATIONS, action="append", default=[], help="leave a part of the method out")
     add("--network", choices=tuple(WIDTHS), help="size of the network [small]")
     add("--threads", type=int, metavar="N", help="CPU threads [all]")
-    for name in ("steps", "batch", "cycles", "longest", "growth", "warmup", "accumulate", "flights", "seed"):
+    for name in ("steps", "batch", "cycles", "longest", "growth", "warmup", "unroll", "accumulate", "flights", "seed"):
         add(f"--{name}", type=int, metavar="N", help=f"[{getattr(Recipe, name)}]")
     add("--rate", type=float, metavar="X", help=f"learning rate [{Recipe.rate}]")
     return parser

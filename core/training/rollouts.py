@@ -90,9 +90,13 @@ class RolloutPool:
             self._rollouts[place] = rollout
         return list(self._threads.map(_moved, made))
 
-    def accept(self, steps: Sequence[Step], views: Sequence[RefinedView]) -> None:
+    def onwards(self, steps: Sequence[Step]) -> list[Step]:
+        """Move the same flights another step on."""
+        return list(self._threads.map(_moved, [step.rollout for step in steps]))
+
+    def accept(self, steps: Sequence[Step], views: Sequence[RefinedView]) -> list[Keyframe]:
         """Give every flight its refined view. Raises ValueError if one is not finite."""
-        list(self._threads.map(lambda pair: pair[0].rollout.flight.accept(pair[1]), zip(steps, views, strict=True)))
+        return list(self._threads.map(lambda pair: pair[0].rollout.flight.accept(pair[1]), zip(steps, views, strict=True)))
 
     def map(self, function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
         """Apply ``function`` on the pool's threads."""

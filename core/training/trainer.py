@@ -21,11 +21,13 @@ from core.training.cycles import cycle
 from core.training.discriminator import GeometryDiscriminator, Judges, ProjectedDiscriminator, augmented, r1_penalty
 from core.training.generator_losses import deceiving, reconstruction, style_distance, telling
 from core.training.rollouts import RolloutPool, RolloutSettings
+from core.training.unrolling import carried
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from core.generator import WarpedView
+    from core.keyframe import Keyframe
     from core.training.distributed import Group
     from core.training.photos import PhotoSet
     from core.training.recipe import Recipe
@@ -95,6 +97,9 @@ class Trainer:
         out = assembled(batch.inputs, raw)
         flown, returned = _split(out, count)
         terms = self._reconstruction(batch, returned) if batch.target is not None else {}
+        keyframes = self.pool.accept(batch.steps, _refined(flown, batch.steps))
+        for turn in range(1, recipe.unroll):
+            flown, keyframes = self._onwards(batch, keyframes, flown.image, turn)
         adversarial = recipe.rollouts and self.step >= recipe.warmup
         if adversarial:
             terms |= self._adversarial(flown, batch.photos[:count])
@@ -107,7 +112,6 @@ class Trainer:
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
             self._average()
-        self.pool.accept(batch.steps, _refined(flown, batch.steps))
         if adversarial:
             figures |= self._judge(flown, batch.photos[:count], last=last)
         self.shown = (batch.inputs, Outputs(*(part.detach() for part in out)), batch.photos)
@@ -135,6 +139,19 @@ class Trainer:
             Outputs(*(torch.cat(parts).to(device) for parts in zip(*targets, strict=True))) if targets else None,
             own,
         )
+
+    def _onwards(self, batch: Batch, before: list[Keyframe], images: Tensor, turn: int) -> tuple[Outputs, list[Keyframe]]:
+        """Take the rollouts one step further, with the gradient reaching back to ``images`` of the keyframes ``before``."""
+        steps = self.pool.onwards(batch.steps)
+        seeds = [(self.recipe.seed, self.group.rank, self.step, i, turn) for i in range(len(steps))]
+        made = [prepared(step.done, seed) for step, seed in zip(steps, seeds, strict=True)]
+        inputs = Inputs(*(part.to(self.group.device) for part in batched(made)))
+        inputs = carried(inputs, [step.rollout.flight.layer for step in steps], before, images)
+        count = len(steps)
+        with self._precision():
+            raw = self._styled(inputs.channels, batch.photos[:count], batch.z[:count])
+        out = assembled(inputs, raw)
+        return out, self.pool.accept(steps, _refined(out, steps))
 
     def _example(self, step: Step, seed: tuple[int, ...], returning: bool, *, own: bool) -> tuple[Inputs, Outputs | None]:
         """Make inputs of a rollout's step or, ``returning``, of a cycle of its start photo or newest frame, with the target."""
