@@ -93,8 +93,7 @@ def _course(flights: Sequence[FlightRecord], reference: Reference | None) -> Fig
     out: Figures = {}
     drifts = [record.drift for record in flights]
     steps = len(drifts[0].sky) - 1
-    # a full turn ends where it began: it is judged behind
-    at, where = (steps // 2, "behind") if flights[0].course == "turn" else (steps, "last")
+    at, where = _judged(flights[0])
     if reference is not None:
         start = np.concatenate([record.start_lite0 for record in flights])
         out[f"kid.{LITE0}.start"] = reference.distance(LITE0, start, kid)
@@ -166,13 +165,19 @@ def _spread(table: NDArray[np.float64], steps: range) -> dict[str, list[float]]:
     return {"steps": [float(s) for s in steps], "low": low.tolist(), "median": median.tolist(), "high": high.tolist()}
 
 
+def _judged(record: FlightRecord) -> tuple[int, str]:
+    """Return at which step single frames are judged: a full turn, which ends where it began, behind."""
+    steps = len(record.frames) - 1
+    return (steps // 2, "behind") if record.course == "turn" else (steps, "last")
+
+
 def _photo(record: FlightRecord) -> dict[str, Any]:
-    drift = record.drift
+    drift, at = record.drift, _judged(record)[0]
     out: dict[str, Any] = {
         "photo": record.photo,
         "course": record.course,
-        "sharpness": float(drift.sharpness[-1]),
-        "contrast": float(drift.contrast[-1]),
+        "sharpness": float(drift.sharpness[at]),
+        "contrast": float(drift.contrast[at]),
         "colour": _mean(drift.colour[1:]),
         "collapsed": drift.collapsed(),
     }
