@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Features = NDArray[np.floating]
 
-SUBSETS, SUBSET_SIZE = 50, 500
+SUBSETS, SUBSET_SIZE = 20, 500
 
 
 @dataclass(frozen=True)

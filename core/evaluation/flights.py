@@ -17,7 +17,7 @@ from core.virtual_flight import VirtualFlight
 from core.warp import Warper, make_warper, warp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -232,8 +232,3 @@ def _joined(old: NDArray[np.float32], new: NDArray[np.float32]) -> NDArray[np.fl
 
 def _bytes(image: NDArray[np.float32]) -> NDArray[np.uint8]:
     return (np.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
-
-
-def sheet_steps(records: Sequence[FlightRecord]) -> list[int]:
-    """Return the steps that every one of the records has a snapshot of."""
-    return sorted(set.intersection(*(set(record.snapshots) for record in records)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from core.errors import EvaluationError, OutputError
 from core.evaluation import plots, report, sheets
 from core.evaluation.cycle import Cycle, cycle
 from core.evaluation.embedding import STRIDE, Embedder
-from core.evaluation.flights import FlightRecord, Judge, Start, sheet_steps
+from core.evaluation.flights import FlightRecord, Judge, Start
 from core.evaluation.reference import Reference, reference
 from core.evaluation.summary import Summary, summarise
 from core.virtual_flight import SIZE
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from core.generator import Generator
     from core.training.photos import PhotoSet
 
-OVERVIEW_STEPS = (0, 10, 50, 100)
+OVERVIEW_STEPS = (0, 10, 50, 100)  # and the last
+_OVERVIEW_PHOTOS = 60  # at most: more are seen by nobody, and cost memory
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,24 @@ class _Flown:
     generator: Generator
     name: str
     records: dict[str, list[FlightRecord]]
-    cycles: list[Cycle]
+    thumbnails: dict[str, list[sheets.Thumbnails]]
+    cycles: list[Cycle] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, generator: Generator, name: str, courses: Sequence[str]) -> _Flown:
+        return cls(generator, name, {course: [] for course in courses}, {course: [] for course in courses})
+
+    def keep(self, record: FlightRecord, out: Path | None) -> None:
+        """Keep the figures of a flight; of its pictures only what is on disk and small ones."""
+        if out is not None:
+            sheets.write(out / self.name / f"{record.course}-{record.photo}.png", sheets.sheet(record))
+            thumbnails = self.thumbnails[record.course]
+            if len(thumbnails) < _OVERVIEW_PHOTOS:
+                last = max(record.snapshots)
+                shown = [step for step in record.snapshots if step in OVERVIEW_STEPS or step == last]
+                thumbnails.append(sheets.Thumbnails.of(record, shown))
+        record.snapshots.clear()
+        self.records[record.course].append(record)
 
 
 def evaluate(photos: PhotoSet, generators: Mapping[str, Generator], settings: Settings) -> list[Summary]:
@@ -64,7 +82,7 @@ def evaluate(photos: PhotoSet, generators: Mapping[str, Generator], settings: Se
         _made(settings.out)
     embedder = Embedder(settings.features)
     real = reference(settings.against, settings.size, embedder) if settings.against else None
-    flown = [_Flown(generator, name, {course: [] for course in settings.courses}, []) for name, generator in generators.items()]
+    flown = [_Flown.of(generator, name, settings.courses) for name, generator in generators.items()]
     _fly(photos, flown, embedder, settings)
     summaries = [summarise(each.name, each.records, each.cycles, real) for each in flown]
     if settings.out is not None:
@@ -81,12 +99,8 @@ def _fly(photos: PhotoSet, flown: Sequence[_Flown], embedder: Embedder, settings
             start = Start.of(name, photos[number])
             for each in flown:
                 bar.set_description(f"{name} {each.name}")
-                for course, records in each.records.items():
-                    record = judge.fly(start, each.generator, course)
-                    records.append(record)
-                    if settings.out is not None:
-                        path = settings.out / each.name / f"{course}-{name}.png"
-                        sheets.write(path, sheets.sheet(record, sheet_steps([record])))
+                for course in settings.courses:
+                    each.keep(judge.fly(start, each.generator, course), settings.out)
                 each.cycles.append(cycle(start, each.generator, judge))
 
 
@@ -94,10 +108,8 @@ def _finish(settings: Settings, flown: Sequence[_Flown], summaries: Sequence[Sum
     """Write overviews, curves and JSON."""
     out = _made(settings.out or Path())
     for course in settings.courses:
-        records = [each.records[course] for each in flown]
-        steps = sheet_steps([record for flights in records for record in flights])
-        shown = [step for step in steps if step in OVERVIEW_STEPS or step == steps[-1]]
-        sheets.write(out / f"overview-{course}.png", sheets.overview(records, [each.name for each in flown], shown))
+        overview = sheets.overview([each.thumbnails[course] for each in flown], [each.name for each in flown])
+        sheets.write(out / f"overview-{course}.png", overview)
     if any(summary.curves for summary in summaries):
         plots.draw(out / "curves.png", summaries)
     protocol = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
@@ -26,27 +27,41 @@ _OVERVIEW_COLUMNS = 2  # of photos
 _LABEL = 14  # pixels of height
 
 
-def sheet(record: FlightRecord, steps: Sequence[int]) -> Picture:
-    """Lay out ``steps`` of a flight side by side, frames above and their disparity below."""
-    shots = [record.snapshots[step] for step in steps]
-    images = [_labelled(shot.image, f"{record.photo} {record.course} {step}") for step, shot in zip(steps, shots, strict=True)]
-    return _stacked([_side_by_side(images), _side_by_side([_disparity(shot) for shot in shots])])
+def sheet(record: FlightRecord) -> Picture:
+    """Lay out the snapshots of a flight side by side, frames above and their disparity below."""
+    images = [_labelled(shot.image, f"{record.photo} {record.course} {step}") for step, shot in record.snapshots.items()]
+    return _stacked([_side_by_side(images), _side_by_side([_disparity(shot) for shot in record.snapshots.values()])])
 
 
-def overview(records: Sequence[Sequence[FlightRecord]], names: Sequence[str], steps: Sequence[int]) -> Picture:
-    """Lay out ``steps`` of many flights small: a row a photo and generator, ``records`` by generator and then photo."""
-    groups = []
-    for flights in zip(*records, strict=True):
-        rows = []
-        for name, record in zip(names, flights, strict=True):
-            labels = [f"{record.photo} {name}", *map(str, steps[1:])]
-            shots = zip(steps, labels, strict=True)
-            rows.append(_side_by_side([_labelled(_thumbnail(record.snapshots[step].image), label) for step, label in shots]))
-        groups.append(_stacked(rows))
+@dataclass(frozen=True, eq=False)
+class Thumbnails:
+    """What is kept of a flight for the overview: small frames by step."""
+
+    photo: str
+    frames: dict[int, Picture]
+
+    @classmethod
+    def of(cls, record: FlightRecord, steps: Sequence[int]) -> Thumbnails:
+        """Shrink the frames of ``steps``."""
+        return cls(record.photo, {step: _thumbnail(record.snapshots[step].image) for step in steps})
+
+
+def overview(rows: Sequence[Sequence[Thumbnails]], names: Sequence[str]) -> Picture:
+    """Lay out many flights small, a row a photo and generator: ``rows`` by generator, then photo."""
+    groups = [
+        _stacked([_row(thumbnails, name) for name, thumbnails in zip(names, flights, strict=True)])
+        for flights in zip(*rows, strict=True)
+    ]
     height = -(-len(groups) // _OVERVIEW_COLUMNS)
     columns = [_stacked(groups[i : i + height]) for i in range(0, len(groups), height)]
     tallest = max(column.shape[0] for column in columns)
     return _side_by_side([_padded(column, tallest) for column in columns])
+
+
+def _row(thumbnails: Thumbnails, name: str) -> Picture:
+    steps = list(thumbnails.frames)
+    labels = [f"{thumbnails.photo} {name}", *map(str, steps[1:])]
+    return _side_by_side([_labelled(thumbnails.frames[step], label) for step, label in zip(steps, labels, strict=True)])
 
 
 def write(path: Path, picture: Picture) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Vectors = NDArray[np.float32]
     Figures = dict[str, float]
 
-BLOCK, WINDOW, WINDOW_STRIDE = 50, 20, 5  # steps
+BLOCK, WINDOW, WINDOW_STRIDE = 50, 20, 10  # steps
 SHARP = (0.7, 1.4)  # sharpness of land that is as good as the photo's, its multiples
 
 
@@ -52,10 +52,16 @@ def summarise(
     flown = records.get("autopilot", ())
     figures = _near_home(flown, cycles)
     photos: list[dict[str, Any]] = []
+    curves = _curves(flown) if flown else {}
     for course, flights in records.items():
-        figures |= {f"{course}.{name}": value for name, value in _course(flights, reference).items()}
+        found = _course(flights)
+        if reference is not None:
+            windows = _sliding(flights, reference)
+            found = _distances(flights, reference) | {f"kid.{LITE0}.window{WINDOW}": float(np.mean(windows["median"]))} | found
+            if course == "autopilot":
+                curves["kid"] = windows
+        figures |= {f"{course}.{name}": value for name, value in found.items()}
         photos += [_photo(record) for record in flights]
-    curves = _curves(flown, reference) if flown else {}
     sets = {"photos": max(map(len, records.values()), default=0), "reference": len(reference) if reference else 0}
     return Summary(generator, figures, curves, photos, sets)
 
@@ -88,19 +94,11 @@ def _mean_likeness(name: str, likenesses: Iterable[Likeness | None]) -> Figures:
     }
 
 
-def _course(flights: Sequence[FlightRecord], reference: Reference | None) -> Figures:
-    """Return the figures of all ``flights`` on one course."""
+def _course(flights: Sequence[FlightRecord]) -> Figures:
+    """Return the figures of all ``flights`` on one course that need no reference."""
     out: Figures = {}
     drifts = [record.drift for record in flights]
-    steps = len(drifts[0].sky) - 1
     at, where = _judged(flights[0])
-    if reference is not None:
-        start = np.concatenate([record.start_lite0 for record in flights])
-        out[f"kid.{LITE0}.start"] = reference.distance(LITE0, start, kid)
-        for first in range(1, steps + 1, BLOCK):
-            out |= _block(flights, reference, first, min(first + BLOCK - 1, steps))
-        windows = sliding(flights, reference, steps)[1]
-        out[f"kid.{LITE0}.window{min(WINDOW, steps)}"] = float(np.mean(windows))
     style = np.array([record.style for record in flights])
     if style.size:
         out["style"] = float(style.mean())
@@ -118,6 +116,16 @@ def _course(flights: Sequence[FlightRecord], reference: Reference | None) -> Fig
     return out
 
 
+def _distances(flights: Sequence[FlightRecord], reference: Reference) -> Figures:
+    """Return the distances of frames to the ``reference`` by block of steps, and of the start photos: the least to hope for."""
+    start = np.concatenate([record.start_lite0 for record in flights])
+    out = {f"kid.{LITE0}.start": reference.distance(LITE0, start, _kid)}
+    steps = len(flights[0].lite0)
+    for first in range(1, steps + 1, BLOCK):
+        out |= _block(flights, reference, first, min(first + BLOCK - 1, steps))
+    return out
+
+
 def _block(flights: Sequence[FlightRecord], reference: Reference, first: int, last: int) -> Figures:
     steps = f"{first}-{last}"
     lite0 = np.concatenate([record.lite0[first - 1 : last] for record in flights])
@@ -125,25 +133,27 @@ def _block(flights: Sequence[FlightRecord], reference: Reference, first: int, la
     sets = {LITE0: lite0} | {name: vgg[:, i] for i, name in enumerate(VGG)}
     out: Figures = {}
     for name, vectors in sets.items():
-        out[f"kid.{name}.{steps}"] = reference.distance(name, vectors, kid)
+        out[f"kid.{name}.{steps}"] = reference.distance(name, vectors, _kid)
         out[f"frechet.{name}.{steps}"] = reference.distance(name, vectors, frechet_distance)
     return out
 
 
-def kid(x: Vectors, y: Vectors) -> float:
+def _kid(x: Vectors, y: Vectors) -> float:
     """Kernel distance, the number alone."""
     return kernel_distance(x, y).value
 
 
-def sliding(flights: Sequence[FlightRecord], reference: Reference, steps: int) -> tuple[list[float], list[float]]:
-    """Middle steps of windows of 20 steps and the kernel distances (Lite0) of what is in them."""
+def _sliding(flights: Sequence[FlightRecord], reference: Reference) -> dict[str, list[float]]:
+    """Kernel distances (Lite0) of windows of 20 steps, of all steps where there are less, by the windows' middles."""
+    steps = len(flights[0].lite0)
     width = min(WINDOW, steps)
     starts = range(0, steps - width + 1, WINDOW_STRIDE)
     sets = [np.concatenate([record.lite0[start : start + width] for record in flights]) for start in starts]
-    return [start + 0.5 * (width + 1) for start in starts], [reference.distance(LITE0, each, kid) for each in sets]
+    middles = [start + 0.5 * (width + 1) for start in starts]
+    return {"steps": middles, "median": [reference.distance(LITE0, each, _kid) for each in sets]}
 
 
-def _curves(flights: Sequence[FlightRecord], reference: Reference | None) -> dict[str, dict[str, list[float]]]:
+def _curves(flights: Sequence[FlightRecord]) -> dict[str, dict[str, list[float]]]:
     """Median and quartiles over the photos of every drift, by step."""
     drifts = [record.drift for record in flights]
     steps = len(drifts[0].sky) - 1
@@ -152,9 +162,6 @@ def _curves(flights: Sequence[FlightRecord], reference: Reference | None) -> dic
     style = np.array([record.style for record in flights])
     if style.size:
         curves["style"] = _spread(style, range(VGG_STRIDE, steps + 1, VGG_STRIDE))
-    if reference is not None:
-        middles, values = sliding(flights, reference, steps)
-        curves["kid"] = {"steps": middles, "median": values}
     return curves
 
 
