@@ -12,6 +12,7 @@ import argparse
 import dataclasses
 import json
 import logging
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,8 +36,20 @@ if TYPE_CHECKING:
 
 ABLATIONS = ("rollouts", "cycle", "balanced", "sky")
 SMOKE = Recipe(
-    steps=60, batch=2, cycles=2, size=(128, 80), warmup=40, flights=2, longest=4, window=(64, 48), rate=1e-3, average=0.9
+    steps=60,
+    batch=2,
+    cycles=2,
+    size=(128, 80),
+    warmup=40,
+    flights=2,
+    longest=4,
+    window=(64, 48),
+    rate=1e-3,
+    average=0.9,
+    save_every=20,
 )
+
+_NOTE_EVERY = 25  # steps, at most, that are averaged into one line of the journal
 
 log = logging.getLogger(__name__)
 
@@ -47,36 +60,46 @@ def train(recipe: Recipe, photos: Sequence[Path], out: Path, features: Path | No
     ``features`` is the folder of VGG16 and EfficientNet-Lite0 weights (see ``core.features``). Raises TrainingError or
     FeaturesError if photos, features or an earlier run in ``out`` cannot be used.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    recipe = _agreed(recipe, out)
+    _check_agreement(recipe, out)
     with Group.join() as group:
-        trainer = Trainer(recipe, open_photos(photos), Features(find_vgg(features), find_lite0(features)), group)
+        frozen = Features(find_vgg(features), find_lite0(features))
+        trainer = Trainer(recipe, open_photos(photos), frozen, group)
+        out.mkdir(parents=True, exist_ok=True)
         mine = out / f"checkpoint{f'.{group.rank}' if group.rank else ''}.pt"
         if mine.exists():
             trainer.restore(checkpoint.load(mine))
             log.info("going on at step %d", trainer.step)
-        with Journal(out if group.rank == 0 else None, trainer.step, recipe.steps) as journal:
+        if group.rank == 0:
+            _recipe_path(out).write_text(json.dumps(asdict(recipe), indent=1) + "\n", encoding="utf-8")
+        every = math.gcd(_NOTE_EVERY, recipe.save_period)  # a checkpoint falls between two lines
+        with Journal(out if group.rank == 0 else None, trainer.step, recipe.steps, every) as journal:
             while trainer.step < recipe.steps:
                 journal.add(trainer.step + 1, trainer.train_step())
                 if trainer.step % recipe.show_every == 0 and trainer.shown is not None:
                     journal.show(trainer.step, strip(*trainer.shown))
-                if trainer.step % recipe.save_every == 0 or trainer.step == recipe.steps:
+                if trainer.step % recipe.save_period == 0 or trainer.step == recipe.steps:
                     checkpoint.save(mine, trainer.state())
                     if group.rank == 0:
                         _export(trainer, out)
 
 
-def _agreed(recipe: Recipe, out: Path) -> Recipe:
-    """Keep to the recipe of an earlier run in ``out``; only its length may change."""
-    path = out / "recipe.json"
+def _recipe_path(out: Path) -> Path:
+    return out / "recipe.json"
+
+
+def _check_agreement(recipe: Recipe, out: Path) -> None:
+    """See that an earlier run in ``out`` had the same recipe; only its length may change. What it does not name was as now."""
+    path = _recipe_path(out)
+    if not path.exists():
+        return
+    try:
+        before = json.loads(json.dumps(asdict(Recipe()))) | json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError) as error:
+        raise TrainingError(f"{path} cannot be read ({error}): name another --out, or delete it") from error
     wanted = json.loads(json.dumps(asdict(recipe)))
-    if path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))
-        changed = sorted(name for name in wanted if name != "steps" and before.get(name) != wanted[name])
-        if changed:
-            raise TrainingError(f"{out} holds a training with another {', '.join(changed)}: name another --out, or delete it")
-    path.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
-    return recipe
+    changed = sorted(name for name in wanted if name != "steps" and before[name] != wanted[name])
+    if changed:
+        raise TrainingError(f"{out} holds a training with another {', '.join(changed)}: name another --out, or delete it")
 
 
 def _export(trainer: Trainer, out: Path) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 import cv2
 import numpy as np
@@ -16,17 +17,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_EVERY = 25  # steps that are averaged into one line
-
 
 class Journal:
-    """Writes into ``folder``, or nothing without one; use it as a context."""
+    """Writes into ``folder``, or nothing without one; use it as a context.
 
-    def __init__(self, folder: Path | None, step: int, steps: int) -> None:
-        self._folder = folder
-        self._lines = None if folder is None else (folder / "metrics.jsonl").open("a", encoding="utf-8")
+    A line averages ``every`` steps. What an earlier run noted beyond ``step``, where this one goes on, is taken back.
+    """
+
+    def __init__(self, folder: Path | None, step: int, steps: int, every: int) -> None:
+        self._folder, self._every = folder, every
+        self._lines = None if folder is None else _continued(folder / "metrics.jsonl", step)
         self._bar = tqdm(total=steps, initial=step, unit="step", disable=folder is None or None)
-        self._board = None if folder is None else _board(folder)
+        self._board = None if folder is None else _board(folder, step)
         self._sums: dict[str, list[float]] = {}
         self._began = time.monotonic()
 
@@ -45,7 +47,7 @@ class Journal:
         self._bar.update()
         for name, value in figures.items():
             self._sums.setdefault(name, []).append(value)
-        if step % _EVERY:
+        if step % self._every:
             return
         means = {name: float(np.mean(values)) for name, values in self._sums.items()}
         self._sums.clear()
@@ -67,9 +69,27 @@ class Journal:
             self._board.add_image("strip", picture, step, dataformats="HWC")
 
 
-def _board(folder: Path) -> Any | None:  # noqa: ANN401  TensorBoard carries no types
+def _continued(path: Path, step: int) -> TextIO:
+    """Open a file of JSON lines for those after ``step``."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    kept = [line for line in lines if _step_of(line) <= step]
+    temporary = path.with_suffix(".part")
+    temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+    temporary.replace(path)
+    return path.open("a", encoding="utf-8")
+
+
+def _step_of(line: str) -> float:
+    """Return the step of a line; infinity for one that a kill cut short."""
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return math.inf
+
+
+def _board(folder: Path, step: int) -> Any | None:  # noqa: ANN401  TensorBoard carries no types
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
-    return SummaryWriter(str(folder))
+    return SummaryWriter(str(folder), purge_step=step + 1)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.errors import TrainingError
+
+_COUNTS = ("steps", "batch", "longest", "growth", "unroll", "accumulate", "flights")
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -50,6 +54,23 @@ class Recipe:
     save_every: int = 250
     show_every: int = 250
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise TrainingError where the numbers do not go together."""
+        for name in _COUNTS:
+            if getattr(self, name) < 1:
+                raise TrainingError(f"{name} {getattr(self, name)}: it must be at least 1")
+        if self.flights < self.batch:
+            raise TrainingError(f"batch {self.batch} of {self.flights} flights: have at least as many flights")
+        if not 0 <= self.cycles <= self.batch:
+            raise TrainingError(f"{self.cycles} cycles a step: choose 0 to {self.batch}, as many as the batch")
+        if not self.rollouts and not (self.cycle and self.cycles):
+            raise TrainingError("without rollouts and without cycles nothing can be learnt: leave out one of them only")
+
+    @property
+    def save_period(self) -> int:
+        """Steps between checkpoints: no gradient is half accumulated then."""
+        return max(1, self.save_every // self.accumulate) * self.accumulate
 
     def longest_at(self, step: int) -> int:
         """T_max at ``step``: progressive trajectory growing (paper section 3.2)."""

@@ -100,7 +100,7 @@ class Trainer:
         keyframes = self.pool.accept(batch.steps, _refined(flown, batch.steps))
         for turn in range(1, recipe.unroll):
             flown, keyframes = self._onwards(batch, keyframes, flown.image, turn)
-        adversarial = recipe.rollouts and self.step >= recipe.warmup
+        adversarial = recipe.rollouts and (self.step >= recipe.warmup or not (recipe.cycle and recipe.cycles))
         if adversarial:
             terms |= self._adversarial(flown, batch.photos[:count])
         loss = sum((self._weight(name, own=batch.own) * term for name, term in terms.items()), torch.zeros(()))
