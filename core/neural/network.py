@@ -89,8 +89,9 @@ class PhotoEncoder(nn.Module):
         tokens = self.eighth(_active(x))
         tokens = tokens + self.mix(_active(tokens))
         deep = _active(self.sixteenth(_active(tokens)))
-        deviation, mean = torch.std_mean(deep.float(), (2, 3))
-        code = functional.leaky_relu(self.code(torch.cat([mean, deviation], 1)), 0.2)
+        variance, mean = torch.var_mean(deep.float(), (2, 3))
+        deviation = (variance + 1e-6).sqrt()  # a black photo varies nowhere, and there a root has no gradient
+        code = _active(self.code(torch.cat([mean, deviation], 1)))
         return code, tokens.flatten(2).transpose(1, 2)
 
 

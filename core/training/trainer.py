@@ -5,6 +5,7 @@ Every step takes rollouts one frame further, judged against their own start phot
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -108,8 +109,10 @@ class Trainer:
         last = (self.step + 1) % recipe.accumulate == 0
         figures = {name: float(term.detach()) for name, term in terms.items()}
         if last:
-            figures["gradient"] = float(nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip))
-            self.optimizer.step()
+            norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip))
+            figures["gradient" if math.isfinite(norm) else "skipped"] = norm if math.isfinite(norm) else 1.0
+            if math.isfinite(norm):  # one overflow must not end a run of days
+                self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
             self._average()
         if adversarial:
