@@ -21,6 +21,7 @@ import torch
 
 from core.errors import TrainingError
 from core.features import find_lite0, find_vgg
+from core.neural.inputs import STRIDE
 from core.neural.network import WIDTHS
 from core.training import checkpoint
 from core.training.distributed import Group
@@ -122,7 +123,16 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("steps", "batch", "cycles", "longest", "growth", "warmup", "unroll", "accumulate", "flights", "seed"):
         add(f"--{name}", type=int, metavar="N", help=f"[{getattr(Recipe, name)}]")
     add("--rate", type=float, metavar="X", help=f"learning rate [{Recipe.rate}]")
+    add("--size", type=_sides, metavar="WxH", help=f"of views, multiples of {STRIDE} [{Recipe.size[0]}x{Recipe.size[1]}]")
+    add("--window", type=_sides, metavar="WxH", help=f"compared by VGG features [{Recipe.window[0]}x{Recipe.window[1]}]")
     return parser
+
+
+def _sides(text: str) -> tuple[int, int]:
+    width, cross, height = text.lower().partition("x")
+    if not cross or not all(side.isdecimal() and int(side) > 0 and int(side) % STRIDE == 0 for side in (width, height)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT in multiples of {STRIDE} pixels, as 128x80")
+    return int(width), int(height)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
