@@ -29,6 +29,8 @@ _GROWTH = 6.0 / 160.0  # of the view's height by which it may in one step
 _CERTAIN = 3.0  # logit of sky that is known: certain to the eye, and a gradient of 0.05 is left to change it
 _FAINT = 0.04  # sky alpha that is none, and 1 - alpha that is all, as ``core.compose`` has it
 _REACH = 0.7  # most by which log disparity changes in a step, a factor of 2
+_COLOUR = 0.5  # most by which colours do
+_TURN = 4.0  # most by which the logit of sky does: certain sky becomes three quarters land
 _GATE = 1.0  # logit with which the gate starts: mostly open where there is need
 
 
@@ -126,16 +128,21 @@ def assembled(inputs: Inputs, raw: Tensor) -> Outputs:
     """
     raw = raw.float()
     gate = inputs.need * torch.sigmoid(raw[:, :1] + _GATE)
-    change = gate * torch.tanh(raw[:, 1:4])
+    change = gate * _COLOUR * torch.tanh(raw[:, 1:4])
     depth = (inputs.depth + gate * (_REACH / math.log(100.0)) * torch.tanh(raw[:, 4:5])).clamp(0.0, 1.0)
     certain = torch.logit(inputs.sky, eps=1e-4).clamp(-_CERTAIN, _CERTAIN)
-    decided = ((torch.sigmoid(certain + 3.0 * raw[:, 5:6]) - _FAINT) / (1.0 - 2.0 * _FAINT)).clamp(0.0, 1.0)
+    decided = ((torch.sigmoid(certain + _TURN * torch.tanh(raw[:, 5:6])) - _FAINT) / (1.0 - 2.0 * _FAINT)).clamp(0.0, 1.0)
     sky = inputs.sky + inputs.opened * (decided - inputs.sky)
     open_land = inputs.land + change
     open_image = open_land + sky * (inputs.backdrop - open_land)
     known_image = inputs.land + (1.0 - inputs.sky) * change
     image = known_image + inputs.opened * (open_image - known_image)
     return Outputs(image.clamp(0.0, 1.0), depth, sky, gate)
+
+
+def completed(inputs: Inputs) -> Tensor:
+    """Return the pictures (N, 3, H, W) of the classical completion."""
+    return inputs.land + inputs.opened * inputs.sky * (inputs.backdrop - inputs.land)
 
 
 def scaled(disparity: Floats) -> Floats:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.neural.inputs import completed
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
@@ -18,9 +20,7 @@ def strip(inputs: Inputs, out: Outputs, photos: Tensor) -> NDArray[np.uint8]:
 
     ``photos`` (N, 5, H, W), colour in [-1, 1]. Returns (N * H, 6 * W, 3).
     """
-    sky = inputs.sky * inputs.opened
-    completion = inputs.land + sky * (inputs.backdrop - inputs.land)
-    columns = (0.5 + 0.5 * photos[:, :3], completion, out.image, inputs.need, out.gate, out.depth * (1.0 - out.sky))
+    columns = (0.5 + 0.5 * photos[:, :3], completed(inputs), out.image, inputs.need, out.gate, out.depth * (1.0 - out.sky))
     return np.concatenate([np.concatenate(list(_pictures(column)), axis=0) for column in columns], axis=1)
 
 

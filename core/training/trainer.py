@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from core.features import Vgg16Features
 from core.generator import RefinedView
 from core.neural.generator import latent
-from core.neural.inputs import Inputs, Outputs, assembled, batched, photo_tensor, prepared, scaled, unscaled
+from core.neural.inputs import Inputs, Outputs, assembled, batched, completed, photo_tensor, prepared, scaled, unscaled
 from core.neural.network import GeneratorNetwork, channels_last
 from core.training.cycles import cycle
 from core.training.discriminator import GeometryDiscriminator, Judges, ProjectedDiscriminator, augmented, r1_penalty
-from core.training.generator_losses import deceiving, reconstruction, style_distance, telling
+from core.training.generator_losses import anchoring, deceiving, reconstruction, style_distance, telling
 from core.training.rollouts import RolloutPool, RolloutSettings
 from core.training.unrolling import carried
 
@@ -99,11 +99,13 @@ class Trainer:
         flown, returned = _split(out, count)
         terms = self._reconstruction(batch, returned) if batch.target is not None else {}
         keyframes = self.pool.accept(batch.steps, _refined(flown, batch.steps))
+        seen = Inputs(*(part[:count] for part in batch.inputs))
         for turn in range(1, recipe.unroll):
-            flown, keyframes = self._onwards(batch, keyframes, flown.image, turn)
+            seen, flown, keyframes = self._onwards(batch, keyframes, flown.image, turn)
         adversarial = recipe.rollouts and (self.step >= recipe.warmup or not (recipe.cycle and recipe.cycles))
         if adversarial:
             terms |= self._adversarial(flown, batch.photos[:count])
+            terms["anchor"] = anchoring(flown.image, completed(seen))
         loss = sum((self._weight(name, own=batch.own) * term for name, term in terms.items()), torch.zeros(()))
         torch.autograd.backward(loss / recipe.accumulate)
         last = (self.step + 1) % recipe.accumulate == 0
@@ -143,7 +145,7 @@ class Trainer:
             own,
         )
 
-    def _onwards(self, batch: Batch, before: list[Keyframe], images: Tensor, turn: int) -> tuple[Outputs, list[Keyframe]]:
+    def _onwards(self, batch: Batch, before: list[Keyframe], images: Tensor, turn: int) -> tuple[Inputs, Outputs, list[Keyframe]]:
         """Take the rollouts one step further, with the gradient reaching back to ``images`` of the keyframes ``before``."""
         steps = self.pool.onwards(batch.steps)
         seeds = [(self.recipe.seed, self.group.rank, self.step, i, turn) for i in range(len(steps))]
@@ -154,7 +156,7 @@ class Trainer:
         with self._precision():
             raw = self._styled(inputs.channels, batch.photos[:count], batch.z[:count])
         out = assembled(inputs, raw)
-        return out, self.pool.accept(steps, _refined(out, steps))
+        return inputs, out, self.pool.accept(steps, _refined(out, steps))
 
     def _example(self, step: Step, seed: tuple[int, ...], returning: bool, *, own: bool) -> tuple[Inputs, Outputs | None]:
         """Make inputs of a rollout's step or, ``returning``, of a cycle of its start photo or newest frame, with the target."""
