@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from core.warp.mesh import Mesh
 
 _serial = count()
+_FARTHEST = np.float32(0.01)  # disparity
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +48,11 @@ class Keyframe:
         if self.sky.shape == (height, width):
             return self.sky
         return np.asarray(cv2.resize(self.sky, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+
+    def without_sky(self) -> Keyframe:
+        """Return it with the sky made land, as far away as land can be: the ablation without sky (paper section 3.3)."""
+        disparity = np.where(self.geometry_sky >= 0.5, _FARTHEST, self.disparity)
+        return replace(self, disparity=disparity, sky=np.zeros_like(self.sky), serial=next(_serial))
 
     @cached_property
     def mesh(self) -> Mesh:

@@ -50,6 +50,7 @@ class ClassicalGenerator:
     """A ``core.generator.Generator`` by push-pull filling, guided by disparity. The same seed and view give the same picture."""
 
     name = "classical"
+    sky = True
 
     def __init__(self) -> None:
         self._prior: Prior | None = None

@@ -97,11 +97,13 @@ def _fly(photos: PhotoSet, flown: Sequence[_Flown], embedder: Embedder, settings
         bar.reset(len(photos) * len(flown) * sum(judge.steps_of(course) for course in settings.courses))
         for number, name in enumerate(photos.names):
             start = Start.of(name, photos[number])
+            plain = start if all(each.generator.sky for each in flown) else Start.of(name, start.photo.without_sky())
             for each in flown:
+                begun = start if each.generator.sky else plain
                 bar.set_description(f"{name} {each.name}")
                 for course in settings.courses:
-                    each.keep(judge.fly(start, each.generator, course), settings.out)
-                each.cycles.append(cycle(start, each.generator, judge))
+                    each.keep(judge.fly(begun, each.generator, course), settings.out)
+                each.cycles.append(cycle(begun, each.generator, judge))
 
 
 def _finish(settings: Settings, flown: Sequence[_Flown], summaries: Sequence[Summary], real: Reference | None) -> None:

@@ -28,8 +28,9 @@ STYLE_SIZE = 256, 160  # width, height at which the start photo is encoded, as i
 class NeuralGenerator:
     """A ``core.generator.Generator`` around a ``GeneratorNetwork``. The same seed and view give the same picture."""
 
-    def __init__(self, network: GeneratorNetwork, device: torch.device | str = "cpu") -> None:
+    def __init__(self, network: GeneratorNetwork, device: torch.device | str = "cpu", *, sky: bool = True) -> None:
         self.name = network.size
+        self.sky = sky
         self._network = channels_last(network).to(device).eval()
         self._device = torch.device(device)
         self._classical = ClassicalGenerator()
@@ -43,10 +44,11 @@ class NeuralGenerator:
         Raises WeightsError: missing, damaged, or for another network.
         """
         path = weights_path(f"generator_{name_or_path}" if name_or_path in WIDTHS else name_or_path)
-        size = str(read_card(path).get("network", "small"))
+        card = read_card(path)
+        size = str(card.get("network", "small"))
         network = GeneratorNetwork(size if size in WIDTHS else "small")
         network.load_state_dict(load_weights(path, network.state_dict()))
-        return cls(network, device)
+        return cls(network, device, sky=bool(card.get("sky", True)))
 
     def begin(self, photo: Keyframe, seed: int) -> None:
         """Take up the style of ``photo``; ``seed`` decides z and the noise."""

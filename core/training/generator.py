@@ -106,7 +106,8 @@ def _check_agreement(recipe: Recipe, out: Path) -> None:
 def _export(trainer: Trainer, out: Path) -> None:
     """Write the averaged weights at 16 bits, with a card, as the viewer takes them: ``--refiner generator.safetensors``."""
     weights = {name: value.to(torch.bfloat16) for name, value in trainer.averages.items()}
-    card = {"network": trainer.recipe.network, "step": trainer.step, "recipe": asdict(trainer.recipe)}
+    recipe = trainer.recipe
+    card = {"network": recipe.network, "sky": recipe.sky, "step": trainer.step, "recipe": asdict(recipe)}
     write_weights(out / "generator.safetensors", weights, card)
 
 

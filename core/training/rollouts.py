@@ -8,7 +8,7 @@ that a flight remembers were made by somewhat older weights.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,7 +104,7 @@ class RolloutPool:
 
     def stranger(self, generator: torch.Generator) -> Keyframe:
         """Draw a start photo that need not have anything to do with the flights."""
-        return self._photos[int(torch.randint(len(self._photos), (1,), generator=generator))]
+        return self._photo(int(torch.randint(len(self._photos), (1,), generator=generator)))
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on exactly here, as plain data and arrays."""
@@ -117,6 +117,10 @@ class RolloutPool:
         self._next = state["next"]
         for place, saved in enumerate(state["rollouts"]):
             self._rollouts[place] = None if saved is None else self._restored(saved)
+
+    def _photo(self, index: int) -> Keyframe:
+        photo = self._photos[index]
+        return photo if self._settings.sky else photo.without_sky()
 
     def _plan(self, old: Rollout | None, longest: int) -> Callable[[], Rollout]:
         """Draw, in order, what takes the place of ``old``; making it may happen on any thread."""
@@ -134,9 +138,7 @@ class RolloutPool:
         return Rollout(old.photo_index, seed, length, old.flights_left - 1, flight, old.classical)
 
     def _fresh(self, index: int, seed: int, length: int, course: str, left: int) -> Rollout:
-        photo = self._photos[index]
-        if not self._settings.sky:
-            photo = replace(photo, sky=np.zeros_like(photo.sky))
+        photo = self._photo(index)
         classical = ClassicalGenerator()
         classical.begin(photo, index)
         flight = VirtualFlight(photo, course, seed, self._settings.size, BUDGET, self.warper)

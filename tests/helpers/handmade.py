@@ -68,6 +68,7 @@ class CopyGenerator:
     """Returns what it is given, holes grey."""
 
     name = "copy"
+    sky = True
 
     def begin(self, photo: Keyframe, seed: int) -> None:
         pass

@@ -109,6 +109,15 @@ def test_a_weights_file_is_evaluated_and_a_bad_one_never_replaced(shard, feature
     assert "missing" in capsys.readouterr().err
 
 
+def test_a_generator_trained_without_sky_flies_without(shard, features, tmp_path):
+    refiners = [str(write_generator(tmp_path / f"{name}.safetensors", sky=name == "knowing")) for name in ("knowing", "plain")]
+    line = ["evaluate", str(shard), "--refiner", refiners[0], "--refiner", refiners[1], "--features", str(features)]
+    assert cli.main([*line, "--steps", "1", "--size", "96x64", "--courses", "autopilot", "--out", str(tmp_path / "out")]) == 0
+    knowing, plain = json.loads((tmp_path / "out" / "report.json").read_text())["generators"]
+    assert knowing["curves"]["sky"]["median"][0] > 0.05
+    assert plain["curves"]["sky"]["median"][0] == 0.0
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [

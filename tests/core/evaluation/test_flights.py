@@ -27,6 +27,7 @@ class Plain:
     """Leaves what is known alone and fills the rest with grey ground."""
 
     name = "plain"
+    sky = True
 
     def begin(self, photo, seed):
         pass

@@ -68,6 +68,11 @@ def test_weights_for_another_size_are_refused(tmp_path):
         NeuralGenerator.load(path)
 
 
+def test_the_card_tells_whether_it_knows_sky(tmp_path, weights):
+    assert NeuralGenerator.load(weights).sky
+    assert not NeuralGenerator.load(write_generator(tmp_path / "plain.safetensors", sky=False)).sky
+
+
 def test_base_is_loaded_by_its_card(tmp_path):
     path = write_generator(tmp_path / "b.safetensors", "base")
     assert NeuralGenerator.load(path).name == "base"

@@ -137,6 +137,13 @@ def test_without_sky_all_is_land(photos):
     for rollout, _, view in fly(pool(photos, flights=2, sky=False), 2, 1)[0]:
         assert not rollout.flight.photo.sky.any()
         assert not view.sky.any()
+        assert np.isclose(view.disparity[view.mask].min(), 0.01, atol=0.002)
+
+
+def test_without_sky_strangers_have_none_either(photos):
+    stranger = pool(photos, sky=False).stranger(torch.Generator().manual_seed(0))
+    assert not stranger.sky.any()
+    assert stranger.disparity.min() == np.float32(0.01)
 
 
 def test_strangers_are_any_photo(photos):
