@@ -47,8 +47,12 @@ def at_home(keyframe: Keyframe, camera: Camera, dome: Dome) -> float:
     return math.exp(-((distance / HOME) ** 2))
 
 
-def compose(layer: Layer, camera: Camera, dome: Dome) -> WarpedView:
-    """Sample the keyframes of ``layer`` through its lookup, as ``camera`` sees them, at the lookup's size."""
+def compose(layer: Layer, camera: Camera, dome: Dome, *, bilinear: bool = False) -> WarpedView:
+    """Sample the keyframes of ``layer`` through its lookup, as ``camera`` sees them, at the lookup's size.
+
+    Sampling is bicubic, because in flight every view is sampled from one that was sampled before: after ten steps land keeps
+    0.78 of the photo's sharpness, and 0.57 if it is ``bilinear``, as the shader's is, which draws a view once and throws it away.
+    """
     lookup = layer.lookup
     width, height = lookup.size
     backdrop = dome.view(camera, width, height)
@@ -66,7 +70,8 @@ def compose(layer: Layer, camera: Camera, dome: Dome) -> WarpedView:
     for slot, keyframe in enumerate(layer.keyframes):
         pixels = np.flatnonzero(lookup.slot == slot)
         if len(pixels):
-            _paint(view, lookup, pixels, _Source(keyframe, dome, level, np.float32(at_home(keyframe, camera, dome))))
+            home = np.float32(at_home(keyframe, camera, dome))
+            _paint(view, lookup, pixels, _Source(keyframe, dome, level, home, bilinear))
     return view
 
 
@@ -75,7 +80,7 @@ def _paint(view: WarpedView, lookup: Lookup, pixels: NDArray[np.intp], source: _
     keyframe = source.keyframe
     uv = lookup.uv.reshape(-1, 2)[pixels]
     stretch = lookup.stretch.ravel()[pixels] * np.float32(keyframe.disparity.shape[1] / keyframe.image.shape[1])
-    texel = _sampled(keyframe, uv, stretch)
+    texel = _sampled(keyframe, uv, stretch, source.bilinear)
     image, alpha, backdrop = texel[:, :3], texel[:, 3], view.backdrop.reshape(-1, 3)[pixels]
     on_sky = lookup.disparity.ravel()[pixels] == 0.0
     debt = _remapped(keyframe.debt, uv) + np.log2(np.maximum(stretch, np.float32(1.0)))
@@ -98,6 +103,7 @@ class _Source:
     dome: Dome
     level: int  # of the dome's detail
     home: np.float32
+    bilinear: bool
 
     def sky_at(self, uv: Floats) -> Floats:
         """S(s) for positions (n, 2) in the keyframe."""
@@ -116,20 +122,20 @@ def _with_sky_exchanged(image: Floats, alpha: Floats, old: Floats, new: Floats, 
     return exchanged
 
 
-def _sampled(keyframe: Keyframe, uv: Floats, stretch: Floats) -> Floats:
-    """Image and sky (n, 4) in [0, 1] at ``uv`` (n, 2), trilinear: minified pixels are averages, not picks."""
+def _sampled(keyframe: Keyframe, uv: Floats, stretch: Floats, bilinear: bool) -> Floats:
+    """Image and sky (n, 4) in [0, 1] at ``uv`` (n, 2), linear across levels: minified pixels are averages, not picks."""
     levels = texels(keyframe)
     lod = np.clip(-np.log2(np.maximum(stretch, np.float32(1e-6))), 0.0, len(levels) - 1.0)
     lowest, highest = int(lod.min()), math.ceil(float(lod.max()))
     if lowest == highest:
-        return _remapped(levels[lowest], uv) * np.float32(1.0 / 255.0)
+        return _remapped(levels[lowest], uv, bilinear=bilinear) * np.float32(1.0 / 255.0)
     out = np.zeros((len(uv), 4), np.float32)
     for level in range(lowest, highest + 1):
         weight = np.maximum(1.0 - np.abs(lod - level), 0.0) * np.float32(1.0 / 255.0)
         near = np.flatnonzero(weight)
         if not len(near):  # pixels may need the finest and the third level and none between
             continue
-        out[near] += weight[near, None] * _remapped(levels[level], uv[near])
+        out[near] += weight[near, None] * _remapped(levels[level], uv[near], bilinear=bilinear)
     return out
 
 
@@ -145,13 +151,14 @@ def texels(keyframe: Keyframe) -> list[NDArray[np.uint8]]:
     return _textures[keyframe]
 
 
-def _remapped(picture: NDArray[Any], uv: Floats) -> Floats:
-    """Sample ``picture`` (h, w[, c]) bilinearly at ``uv`` (n, 2), held at its edges; float32, in the picture's own range."""
+def _remapped(picture: NDArray[Any], uv: Floats, *, bilinear: bool = True) -> Floats:
+    """Sample ``picture`` (h, w[, c]) at ``uv`` (n, 2), held at its edges; float32, in the picture's own range."""
     import cv2
 
     height, width = picture.shape[:2]
     grid = np.zeros((-(-len(uv) // _FOLD) * _FOLD, 2), np.float32)  # OpenCV takes no side of 32768 or more
     grid[: len(uv)] = uv * np.array([width, height], np.float32) - np.float32(0.5)
     maps = grid.reshape(-1, _FOLD, 2)
-    found = cv2.remap(picture, maps[..., 0], maps[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    how = cv2.INTER_LINEAR if bilinear else cv2.INTER_CUBIC
+    found = cv2.remap(picture, maps[..., 0], maps[..., 1], how, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(found.reshape(-1, *picture.shape[2:])[: len(uv)], dtype=np.float32)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from core.neural.inputs import Outputs
 
 _LEVELS = 4  # taps of Lite0 that style is read from: strides 2, 4, 8, 16
+_OCTAVES = 3
 _COARSE = 16  # pixels
 _LEAST_LAND = 0.02  # of a view, below which it has no style to compare
 
@@ -48,6 +49,34 @@ def style_distance(taps: Sequence[Tensor], photo_taps: Sequence[Tensor], sky: Te
         apart = (a - b).abs().mean((1, 2)) / b.abs().mean((1, 2)).clamp(min=1e-6)
         total = total + (apart * enough).mean()
     return total / _LEVELS
+
+
+def detail_distance(out: Outputs, need: Tensor, photos: Tensor) -> Tensor:
+    """Return how far the detail of renewed land (``need`` (N, 1, H, W)) is from as strong as in the start photos' land.
+
+    By octave, the mean absolute log ratio; ``photos`` (N, 5, H, W), colour in [-1, 1]. Rollouts rot by blur: the classical
+    completion's land has 0.43 times the sharpness of the photo's after 50 steps.
+    """
+    renewed, land = need * (1.0 - out.sky), 1.0 - photos[:, 4:5]
+    enough = (renewed.mean((1, 2, 3)) > _LEAST_LAND) & (land.mean((1, 2, 3)) > _LEAST_LAND)
+    total = torch.zeros((), device=need.device)
+    for a, b in zip(_octaves(out.image), _octaves(0.5 + 0.5 * photos[:, :3]), strict=True):
+        strength = (a.abs() * renewed).sum((1, 2, 3)) / renewed.sum((1, 2, 3)).clamp(min=1.0)
+        wanted = (b.abs() * land).sum((1, 2, 3)) / land.sum((1, 2, 3)).clamp(min=1.0)
+        total = total + (((strength + 1e-3) / (wanted + 1e-3)).log().abs() * enough).mean()
+    return total / _OCTAVES
+
+
+def _octaves(image: Tensor) -> list[Tensor]:
+    """Luma (N, 1, H, W) in bands an octave wide, finest first."""
+    weights = image.new_tensor((0.2126, 0.7152, 0.0722)).view(1, 3, 1, 1)
+    luma, bands = (image * weights).sum(1, keepdim=True), []
+    for octave in range(_OCTAVES):
+        size = 2 ** (octave + 1) + 1
+        smooth = functional.avg_pool2d(luma, size, 1, size // 2, count_include_pad=False)
+        bands.append(luma - smooth)
+        luma = smooth
+    return bands
 
 
 def anchoring(image: Tensor, completion: Tensor) -> Tensor:

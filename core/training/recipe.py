@@ -21,6 +21,7 @@ class Weights:
     deceive: float = 0.3  # adversarial, on pretrained features
     geometry: float = 0.1  # adversarial, on RGBD and sky
     style: float = 0.5
+    detail: float = 0.2  # of the strength of renewed land's detail against the photo's, by octave
     anchor: float = 1.0  # of colours averaged over 16 pixels to the classical completion's, which are the photo's
     r1: float = 0.15  # of the geometry discriminator (paper section 4.3)
 

@@ -20,7 +20,7 @@ from core.neural.inputs import Inputs, Outputs, assembled, batched, completed, p
 from core.neural.network import GeneratorNetwork, channels_last
 from core.training.cycles import cycle
 from core.training.discriminator import GeometryDiscriminator, Judges, ProjectedDiscriminator, augmented, r1_penalty
-from core.training.generator_losses import anchoring, deceiving, reconstruction, style_distance, telling
+from core.training.generator_losses import anchoring, deceiving, detail_distance, reconstruction, style_distance, telling
 from core.training.rollouts import RolloutPool, RolloutSettings
 from core.training.unrolling import carried
 
@@ -106,6 +106,7 @@ class Trainer:
         if adversarial:
             terms |= self._adversarial(flown, batch.photos[:count])
             terms["anchor"] = anchoring(flown.image, completed(seen))
+            terms["detail"] = detail_distance(flown, seen.need, batch.photos[:count])
         loss = sum((self._weight(name, own=batch.own) * term for name, term in terms.items()), torch.zeros(()))
         torch.autograd.backward(loss / recipe.accumulate)
         last = (self.step + 1) % recipe.accumulate == 0

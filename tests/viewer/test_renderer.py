@@ -112,7 +112,7 @@ def test_moved_view_is_that_of_the_plain_twin(renderer: Renderer) -> None:
     camera = photo.camera.moved(np.array([0.3, 0.0, 0.1]), turn(0.02))
     lookup = _reprojected((photo, second), camera, WIDTH, HEIGHT)
     layer = Layer((photo, second), lookup)
-    twin = compose(layer, camera, dome)
+    twin = compose(layer, camera, dome, bilinear=True)
     picture = drawn(renderer, Frame(camera, layer), WIDTH, HEIGHT)
     apart = np.abs(picture - twin.image * 255.0).max(axis=2)[twin.mask]
     assert np.quantile(apart, 0.99) <= 2.0
