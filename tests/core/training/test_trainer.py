@@ -38,7 +38,7 @@ def moved(before, after):
     return any(not torch.equal(before[name], after[name]) for name in before)
 
 
-@pytest.mark.parametrize("options", [{}, {"accumulate": 2}, {"unroll": 2}, {"sky": False}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"accumulate": 2, "unroll": 2, "sky": False}], ids=str)
 def test_after_a_restart_the_figures_are_the_same_bit_for_bit(trainer, tmp_path, options):
     whole = trainer(**options)
     for _ in range(4):
