@@ -18,10 +18,11 @@ class Weights:
     disparity: float = 2.0
     sky: float = 0.5
     own: float = 0.05  # of the reconstruction of the generator's own frames (paper section 4.3)
-    deceive: float = 0.3  # adversarial, on pretrained features
+    deceive: float = 1.0  # adversarial, on pretrained features
     geometry: float = 0.1  # adversarial, on RGBD and sky
     style: float = 0.5
     detail: float = 0.2  # of the strength of renewed land's detail against the photo's, by octave
+    leash: float = 0.005  # of squared raw outputs: without it and without cycles all gates and signs saturated in 60 steps
     anchor: float = 1.0  # of colours averaged over 16 pixels to the classical completion's, which are the photo's
     r1: float = 0.15  # of the geometry discriminator (paper section 4.3)
 
@@ -35,7 +36,7 @@ class Recipe:
     batch: int = 4  # rollout frames a step
     cycles: int = 1  # cycles a step, at most ``batch``
     size: tuple[int, int] = (256, 160)
-    rate: float = 2e-4
+    rate: float = 3e-4
     judge_rate: float = 2e-4
     betas: tuple[float, float] = (0.0, 0.99)
     warmup: int = 200  # steps on cycles alone

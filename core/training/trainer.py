@@ -107,6 +107,7 @@ class Trainer:
             terms |= self._adversarial(flown, batch.photos[:count])
             terms["anchor"] = anchoring(flown.image, completed(seen))
             terms["detail"] = detail_distance(flown, seen.need, batch.photos[:count])
+        terms["leash"] = raw.float().square().mean()
         loss = sum((self._weight(name, own=batch.own) * term for name, term in terms.items()), torch.zeros(()))
         torch.autograd.backward(loss / recipe.accumulate)
         last = (self.step + 1) % recipe.accumulate == 0
