@@ -26,6 +26,7 @@ CHANNELS = 16  # warped colour, disparity, mask, sky, stretch, debt; need, opene
 STRIDE = 16  # sides of what the network sees are multiples of it
 _FAR = 0.15  # disparity up to which a skyline may grow
 _GROWTH = 6.0 / 160.0  # of the view's height by which it may in one step
+_SOME_SKY, _MARGIN = 0.1, 8.0 / 160.0  # alpha of sky, and the share of the view's height around it, in which holes are open
 _CERTAIN = 3.0  # logit of sky that is known: certain to the eye, and a gradient of 0.05 is left to change it
 _FAINT = 0.04  # sky alpha that is none, and 1 - alpha that is all, as ``core.compose`` has it
 _REACH = 0.7  # most by which log disparity changes in a step, a factor of 2
@@ -69,7 +70,7 @@ def prepared(done: Completion, noise_seed: tuple[int, ...]) -> Inputs:
     view = done.view
     height, width = view.mask.shape
     line = _skyline(done)
-    opened = ~view.mask | line.band
+    opened = (~view.mask & _near_sky(done.sky)) | line.band
     land = np.where(line.band[..., None], line.land, done.land)
     disparity = np.where(line.band, line.disparity, done.disparity)
     need = np.maximum(done.need, line.band.astype(np.float32))
@@ -181,6 +182,12 @@ def _skyline(done: Completion) -> _Skyline:
     land = done.land[mirrored, columns[None, :]]
     disparity = np.broadcast_to(done.disparity[top, columns], (height, width))
     return _Skyline(band, land, disparity)
+
+
+def _near_sky(sky: Floats) -> NDArray[np.bool_]:
+    """Where a hole may show sky. In the middle of land it would show specks of it for ever, as they grow with the land."""
+    size = 2 * round(_MARGIN * len(sky)) + 1
+    return np.asarray(cv2.dilate((sky > _SOME_SKY).astype(np.uint8), np.ones((size, size), np.uint8))) > 0
 
 
 def _tensor(picture: NDArray[np.float32] | NDArray[np.bool_]) -> Tensor:

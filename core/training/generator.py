@@ -35,7 +35,7 @@ from core.weights import write_weights
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ABLATIONS = ("rollouts", "cycle", "balanced", "sky")
+ABLATIONS = ("rollouts", "cycle", "balanced", "sky", "projected")
 SMOKE = Recipe(
     steps=60,
     batch=2,

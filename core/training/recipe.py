@@ -29,7 +29,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A run. The ablations of the paper are switches: ``rollouts``, ``cycle``, ``balanced``, ``sky``."""
+    """A run. The ablations are switches: those of the paper, ``rollouts``, ``cycle``, ``balanced`` and ``sky``, and one of ours."""
 
     network: str = "small"
     steps: int = 20_000
@@ -53,8 +53,9 @@ class Recipe:
     cycle: bool = True
     balanced: bool = True
     sky: bool = True
+    projected: bool = True  # False: only the discriminator from scratch, as in the paper
     weights: Weights = Weights()
-    save_every: int = 250
+    save_every: int = 100
     show_every: int = 250
     seed: int = 0
 

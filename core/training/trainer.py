@@ -6,7 +6,7 @@ Every step takes rollouts one frame further, judged against their own start phot
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -233,6 +233,8 @@ class Trainer:
 
     def _weight(self, name: str, *, own: bool) -> float:
         weights = self.recipe.weights
+        if not self.recipe.projected:
+            weights = replace(weights, deceive=0.0, geometry=weights.deceive)
         value = float(getattr(weights, name))
         return value * weights.own if own and name in ("features", "pixels", "disparity", "sky") else value
 

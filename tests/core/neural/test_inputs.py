@@ -12,14 +12,18 @@ from core.classical import ClassicalGenerator
 from core.neural.inputs import CHANNELS, assembled, padded, photo_tensor, prepared, scaled, unscaled
 
 
-@pytest.fixture(scope="module")
-def done():
+def completion(rows, columns):
     key = keyframe()
     classical = ClassicalGenerator()
     classical.begin(key, 0)
     holes = np.zeros(key.disparity.shape, bool)
-    holes[25:35, 20:30] = True
+    holes[rows, columns] = True
     return classical.complete(punched(whole_view(key), holes))
+
+
+@pytest.fixture(scope="module")
+def done():
+    return completion(slice(8, 35), slice(20, 30))
 
 
 def test_known_sharp_pixels_come_back_exactly_whatever_the_network_says(done):
@@ -39,6 +43,12 @@ def test_holes_and_only_they_and_the_skyline_may_change_their_sky(done):
     changed = (assembled(inputs, raw).sky - inputs.sky).abs() > 0.05
     assert changed[0, 0][~torch.from_numpy(done.view.mask)].any()
     assert not changed[inputs.opened == 0.0].any()
+
+
+def test_a_hole_in_the_middle_of_land_stays_land():
+    inputs = prepared(completion(slice(25, 35), slice(20, 30)), (0,))
+    assert (inputs.need[0, 0, 26:34, 21:29] == 1.0).all()
+    assert not inputs.opened[0, 0, 22:].any()
 
 
 def test_far_skylines_are_open_to_growth_and_near_ones_are_not(done):
