@@ -29,7 +29,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A run. The ablations are switches: those of the paper, ``rollouts``, ``cycle``, ``balanced`` and ``sky``, and one of ours."""
+    """A run. Ablations are switches: the paper's ``rollouts``, ``cycle``, ``balanced`` and ``sky``, and ``projected``."""
 
     network: str = "small"
     steps: int = 20_000
