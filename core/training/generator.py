@@ -36,18 +36,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ABLATIONS = ("rollouts", "cycle", "balanced", "sky", "projected")
-SMOKE = Recipe(
-    steps=60,
-    batch=2,
-    cycles=2,
-    size=(128, 80),
-    warmup=40,
-    flights=2,
+SMOKE = Recipe(  # one flight, one photo; momentum, as a rate of 1e-3 without it saturates the gate within 20 steps
+    steps=80,
+    batch=1,
+    cycles=1,
+    size=(96, 64),
+    rate=2e-4,
+    betas=(0.9, 0.99),
+    warmup=64,
     longest=4,
-    window=(64, 48),
-    rate=1e-3,
     average=0.9,
+    flights=1,
+    window=(64, 48),
     save_every=20,
+    show_every=20,
 )
 
 _NOTE_EVERY = 25  # steps, at most, that are averaged into one line of the journal

@@ -18,7 +18,7 @@ class Weights:
     disparity: float = 2.0
     sky: float = 0.5
     own: float = 0.05  # of the reconstruction of the generator's own frames (paper section 4.3)
-    deceive: float = 1.0  # adversarial, on pretrained features
+    deceive: float = 0.5  # adversarial, on pretrained features
     geometry: float = 0.1  # adversarial, on RGBD and sky
     style: float = 0.5
     detail: float = 0.2  # of the strength of renewed land's detail against the photo's, by octave
@@ -36,9 +36,9 @@ class Recipe:
     batch: int = 4  # rollout frames a step
     cycles: int = 1  # cycles a step, at most ``batch``
     size: tuple[int, int] = (256, 160)
-    rate: float = 3e-4
-    judge_rate: float = 2e-4
-    betas: tuple[float, float] = (0.0, 0.99)
+    rate: float = 2e-4
+    judge_rate: float = 1e-4  # at 2e-4 it outran the generator (hinge loss 0.7 of 2)
+    betas: tuple[float, float] = (0.5, 0.99)  # at 0 and batches of four, signs flicker: a checkerboard that only the average hid
     warmup: int = 200  # steps on cycles alone
     longest: int = 80  # steps of a rollout, in the end; within the paper's 10 most of a view is still the photo, sharp
     growth: int = 10  # steps after which rollouts may be one longer
