@@ -80,11 +80,12 @@ def test_every_ablation_learns_from_its_first_step(trainer, without):
         assert not names & RECONSTRUCTION
         assert set(first) >= ADVERSARIAL  # there is nothing to warm up on
     elif without == "rollouts":
-        assert names == RECONSTRUCTION
+        assert names >= RECONSTRUCTION
+        assert not names & ADVERSARIAL
         assert all(r.length == 1 for r in ablated.pool._rollouts)
     else:
         assert names >= RECONSTRUCTION | ADVERSARIAL
-        assert set(first) == RECONSTRUCTION | {"gradient"}  # warmup
+        assert not set(first) & ADVERSARIAL  # warmup
     if without == "sky":
         assert ablated.shown[1].sky.max() < 0.02  # next to none at first
 
