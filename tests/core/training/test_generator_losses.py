@@ -10,7 +10,7 @@ from core.features import Vgg16Features
 from core.neural.inputs import Outputs
 from core.training.generator_losses import deceiving, reconstruction, style_distance, telling
 
-N, H, W = 2, 32, 48
+N, H, W = 2, 64, 64
 WINDOW = slice(4, 28), slice(8, 40)
 
 
@@ -170,4 +170,3 @@ def test_style_gradients_reach_the_land():
         rows = tap.shape[2]
         assert tap.grad[:, :, rows // 2 :].abs().sum() > 0.0
         assert not tap.grad[:, :, : rows // 2].any()
-    assert features[4].grad is None  # the coarsest tap knows things, not style
