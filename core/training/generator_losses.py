@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from core.features import Vgg16Features
     from core.neural.inputs import Outputs
 
-_LEVELS = 4  # taps of Lite0 that style is read from: strides 2, 4, 8, 16
+_LEVELS = 5  # taps of Lite0 that style is read from: strides 2 to 32
 _OCTAVES = 3
 _COARSE = 16  # pixels
 _LEAST_LAND = 0.02  # of a view, below which it has no style to compare

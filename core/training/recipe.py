@@ -18,12 +18,12 @@ class Weights:
     disparity: float = 2.0
     sky: float = 0.5
     own: float = 0.05  # of the reconstruction of the generator's own frames (paper section 4.3)
-    deceive: float = 0.5  # adversarial, on pretrained features
+    deceive: float = 0.15  # adversarial, on pretrained features; at 0.5 and more land became twice as harsh as the photo's
     geometry: float = 0.1  # adversarial, on RGBD and sky
-    style: float = 0.5
-    detail: float = 0.2  # of the strength of renewed land's detail against the photo's, by octave
+    style: float = 3.0
+    detail: float = 1.0  # of the strength of renewed land's detail against the photo's, by octave
     leash: float = 0.005  # of squared raw outputs: without it and without cycles all gates and signs saturated in 60 steps
-    anchor: float = 1.0  # of colours averaged over 16 pixels to the classical completion's, which are the photo's
+    anchor: float = 2.0  # of colours averaged over 16 pixels to the classical completion's, which are the photo's
     r1: float = 0.15  # of the geometry discriminator (paper section 4.3)
 
 
