@@ -13,13 +13,14 @@ import dataclasses
 import json
 import logging
 import math
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from core.errors import TrainingError
+from core.errors import PhotoflightError, TrainingError
 from core.features import find_lite0, find_vgg
 from core.neural.inputs import STRIDE
 from core.neural.network import WIDTHS
@@ -66,11 +67,18 @@ def train(recipe: Recipe, photos: Sequence[Path], out: Path, features: Path | No
     _check_agreement(recipe, out)
     with Group.join() as group:
         frozen = Features(find_vgg(features), find_lite0(features))
-        trainer = Trainer(recipe, open_photos(photos), frozen, group)
-        out.mkdir(parents=True, exist_ok=True)
+        opened = open_photos(photos)
+        trainer = Trainer(recipe, opened, frozen, group)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TrainingError(f"--out {out} cannot be made ({error.strerror}): name another folder") from error
         mine = out / f"checkpoint{f'.{group.rank}' if group.rank else ''}.pt"
         if mine.exists():
-            trainer.restore(checkpoint.load(mine))
+            before = checkpoint.load(mine)
+            if before.get("photos", opened.names) != opened.names:
+                raise TrainingError(f"{out} holds a training on other photos: name those, another --out, or delete it")
+            trainer.restore(before)
             log.info("going on at step %d", trainer.step)
         if group.rank == 0:
             _recipe_path(out).write_text(json.dumps(asdict(recipe), indent=1) + "\n", encoding="utf-8")
@@ -81,7 +89,7 @@ def train(recipe: Recipe, photos: Sequence[Path], out: Path, features: Path | No
                 if trainer.step % recipe.show_every == 0 and trainer.shown is not None:
                     journal.show(trainer.step, strip(*trainer.shown))
                 if trainer.step % recipe.save_period == 0 or trainer.step == recipe.steps:
-                    checkpoint.save(mine, trainer.state())
+                    checkpoint.save(mine, trainer.state() | {"photos": opened.names})
                     if group.rank == 0:
                         _export(trainer, out)
 
@@ -152,4 +160,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except PhotoflightError as problem:
+        sys.exit(f"photoflight train: {problem}")

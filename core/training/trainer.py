@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from core.training.recipe import Recipe
     from core.training.rollouts import Step
 
+_MOST = 100.0  # norm of the judges' gradient, far above what is usual (1 to 10)
 _OWN_EVERY = 8  # steps between cycles of own frames, weight 0.05
 
 
@@ -215,7 +216,8 @@ class Trainer:
             figures["r1"] = float(penalty.detach())
         torch.autograd.backward(loss / recipe.accumulate)
         if last:
-            self.judge_optimizer.step()
+            if math.isfinite(float(nn.utils.clip_grad_norm_(self._judged, _MOST))):
+                self.judge_optimizer.step()
             self.judge_optimizer.zero_grad(set_to_none=True)
         return figures
 
