@@ -11,6 +11,7 @@ import torch
 
 from core.classical import ClassicalGenerator
 from core.generator import RefinedView
+from core.neural.governor import governed, photo_strengths
 from core.neural.inputs import assembled, padded, photo_tensor, prepared, unscaled
 from core.neural.network import LATENT, WIDTHS, GeneratorNetwork, Style, channels_last
 from core.weights import load_weights, read_card, weights_path
@@ -18,9 +19,11 @@ from core.weights import load_weights, read_card, weights_path
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from torch import Tensor
+
     from core.generator import WarpedView
     from core.keyframe import Keyframe
-    from core.neural.inputs import Inputs, Outputs
+from core.neural.inputs import Inputs, Outputs
 
 STYLE_SIZE = 256, 160  # width, height at which the start photo is encoded, as in training
 
@@ -35,6 +38,8 @@ class NeuralGenerator:
         self._device = torch.device(device)
         self._classical = ClassicalGenerator()
         self._style: Style | None = None
+        self._photo: Keyframe | None = None
+        self._wanted: dict[tuple[int, int], Tensor] = {}  # strengths of the photo's detail by (width, height) of a view
         self._seed = 0
 
     @classmethod
@@ -57,27 +62,30 @@ class NeuralGenerator:
         z = torch.from_numpy(latent(self._seed)).to(self._device)
         with torch.inference_mode(), self._precision():
             self._style = self._network.style(photo_tensor(photo, STYLE_SIZE).to(self._device), z)
+        self._photo, self._wanted = photo, {}
 
     def __call__(self, view: WarpedView) -> RefinedView:
         """Complete ``view``; known pixels with debt below 0.15 come back as they were.
 
         Raises RuntimeError when called before ``begin``.
         """
-        if self._style is None:
+        if self._style is None or self._photo is None:
             raise RuntimeError("NeuralGenerator was called before begin(photo, seed)")
         done = self._classical.complete(view)
         inputs, (height, width) = padded(prepared(done, noise_seed(self._seed, view)))
         with torch.inference_mode(), self._precision():
-            out = self._outputs(inputs)
+            out = self._outputs(inputs, self._style, self._photo)
         image, depth, sky = (part[0, :, :height, :width].permute(1, 2, 0).cpu().numpy() for part in out[:3])
         return RefinedView(image, unscaled(depth[..., 0]), sky[..., 0], done.debt)
 
-    def _outputs(self, inputs: Inputs) -> Outputs:
-        if self._style is None:
-            raise RuntimeError("NeuralGenerator was called before begin(photo, seed)")
+    def _outputs(self, inputs: Inputs, style: Style, photo: Keyframe) -> Outputs:
         device = type(inputs)(*(part.to(self._device) for part in inputs))
         channels = device.channels.contiguous(memory_format=torch.channels_last)
-        return assembled(device, self._network(channels, self._style))
+        out = assembled(device, self._network(channels, style))
+        size = inputs.sky.shape[3], inputs.sky.shape[2]
+        if size not in self._wanted:
+            self._wanted[size] = photo_strengths(photo_tensor(photo, size).to(self._device))
+        return governed(out, device, self._wanted[size])
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type != "cpu" or _fast_bfloat16())

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from core.neural.governor import octaves, photo_strengths, strengths
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from core.neural.inputs import Outputs
 
 _LEVELS = 5  # taps of Lite0 that style is read from: strides 2 to 32
-_OCTAVES = 3
 _COARSE = 16  # pixels
 _LEAST_LAND = 0.02  # of a view, below which it has no style to compare
 
@@ -42,41 +43,31 @@ def reconstruction(
 
 def style_distance(taps: Sequence[Tensor], photo_taps: Sequence[Tensor], sky: Tensor, photo_sky: Tensor) -> Tensor:
     """Distance of the land's feature statistics (mean, deviation and correlation by level) from the start photo's."""
-    total = torch.zeros((), device=sky.device)
-    enough = ((1.0 - sky).mean((1, 2, 3)) > _LEAST_LAND) & ((1.0 - photo_sky).mean((1, 2, 3)) > _LEAST_LAND)
-    for tap, photo_tap in zip(taps[:_LEVELS], photo_taps[:_LEVELS], strict=True):
-        a, b = _gram(tap.float(), sky), _gram(photo_tap.float(), photo_sky)
-        apart = (a - b).abs().mean((1, 2)) / b.abs().mean((1, 2)).clamp(min=1e-6)
-        total = total + (apart * enough).mean()
-    return total / _LEVELS
+    return apart(grams(taps[:_LEVELS], sky), grams(photo_taps[:_LEVELS], photo_sky), (sky, photo_sky))
+
+
+def grams(taps: Sequence[Tensor], sky: Tensor) -> list[Tensor]:
+    """Return second moments over land, (N, C + 1, C + 1) a level: of the features and a constant 1, so with their means."""
+    return [_gram(tap.float(), sky) for tap in taps]
+
+
+def apart(ours: Sequence[Tensor], photos: Sequence[Tensor], skies: tuple[Tensor, Tensor]) -> Tensor:
+    """Return the mean relative L1 distance of ``grams``; pictures with hardly any land under their ``skies`` do not count."""
+    enough = torch.stack([(1.0 - sky).mean((1, 2, 3)) > _LEAST_LAND for sky in skies]).all(0)
+    levels = [(a - b).abs().mean((1, 2)) / b.abs().mean((1, 2)).clamp(min=1e-6) for a, b in zip(ours, photos, strict=True)]
+    return (torch.stack(levels).mean(0) * enough).mean()
 
 
 def detail_distance(out: Outputs, need: Tensor, photos: Tensor) -> Tensor:
     """Return how far the detail of renewed land (``need`` (N, 1, H, W)) is from as strong as in the start photos' land.
 
     By octave, the mean absolute log ratio; ``photos`` (N, 5, H, W), colour in [-1, 1]. Rollouts rot by blur: the classical
-    completion's land has 0.43 times the sharpness of the photo's after 50 steps.
+    completion's land has half the sharpness of the photo's after 50 steps.
     """
     renewed, land = need * (1.0 - out.sky), 1.0 - photos[:, 4:5]
     enough = (renewed.mean((1, 2, 3)) > _LEAST_LAND) & (land.mean((1, 2, 3)) > _LEAST_LAND)
-    total = torch.zeros((), device=need.device)
-    for a, b in zip(_octaves(out.image), _octaves(0.5 + 0.5 * photos[:, :3]), strict=True):
-        strength = (a.abs() * renewed).sum((1, 2, 3)) / renewed.sum((1, 2, 3)).clamp(min=1.0)
-        wanted = (b.abs() * land).sum((1, 2, 3)) / land.sum((1, 2, 3)).clamp(min=1.0)
-        total = total + (((strength + 1e-3) / (wanted + 1e-3)).log().abs() * enough).mean()
-    return total / _OCTAVES
-
-
-def _octaves(image: Tensor) -> list[Tensor]:
-    """Luma (N, 1, H, W) in bands an octave wide, finest first."""
-    weights = image.new_tensor((0.2126, 0.7152, 0.0722)).view(1, 3, 1, 1)
-    luma, bands = (image * weights).sum(1, keepdim=True), []
-    for octave in range(_OCTAVES):
-        size = 2 ** (octave + 1) + 1
-        smooth = functional.avg_pool2d(luma, size, 1, size // 2, count_include_pad=False)
-        bands.append(luma - smooth)
-        luma = smooth
-    return bands
+    strength, wanted = strengths(octaves(out.image), renewed), photo_strengths(photos)
+    return (((strength + 1e-3) / (wanted + 1e-3)).log().abs().mean(1) * enough).mean()
 
 
 def anchoring(image: Tensor, completion: Tensor) -> Tensor:
@@ -104,7 +95,6 @@ def _relative(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _gram(tap: Tensor, sky: Tensor) -> Tensor:
-    """Second moments (N, C + 1, C + 1) of features and 1 over land: means are in its last row."""
     n, _, height, width = tap.shape
     land = functional.adaptive_avg_pool2d(1.0 - sky, (height, width))
     x = torch.cat([tap, tap.new_ones(n, 1, height, width)], 1).flatten(2)

@@ -13,14 +13,15 @@ _COUNTS = ("steps", "batch", "longest", "growth", "unroll", "accumulate", "fligh
 class Weights:
     """Of the losses. Chosen so that the terms' gradients in the picture are of one order at the start of the rollouts."""
 
-    features: float = 0.5
-    pixels: float = 2.0
+    features: float = 1.5
+    pixels: float = 4.0
     disparity: float = 2.0
     sky: float = 0.5
     own: float = 0.05  # of the reconstruction of the generator's own frames (paper section 4.3)
     deceive: float = 0.15  # adversarial, on pretrained features; at 0.5 and more land became twice as harsh as the photo's
     geometry: float = 0.1  # adversarial, on RGBD and sky
-    style: float = 3.0
+    style: float = 2.0  # statistics of Lite0 features of land
+    texture: float = 2.0  # the same of VGG16 features, which see the fine noise that Lite0 does not
     detail: float = 1.0  # of the strength of renewed land's detail against the photo's, by octave
     leash: float = 0.005  # of squared raw outputs: without it and without cycles all gates and signs saturated in 60 steps
     anchor: float = 2.0  # of colours averaged over 16 pixels to the classical completion's, which are the photo's

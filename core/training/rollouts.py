@@ -8,11 +8,12 @@ that a flight remembers were made by somewhat older weights.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from core.camera import Camera
 from core.classical import ClassicalGenerator
@@ -44,6 +45,7 @@ class Rollout:
     flights_left: int  # from the same photo
     flight: VirtualFlight
     classical: ClassicalGenerator
+    texture: list[Tensor] = field(default_factory=list)  # of the start photo, once it has been looked at
 
     @property
     def over(self) -> bool:
@@ -135,7 +137,7 @@ class RolloutPool:
 
     def _again(self, old: Rollout, seed: int, length: int, course: str) -> Rollout:
         flight = VirtualFlight(old.flight.photo, course, seed, self._settings.size, BUDGET, self.warper, old.flight.dome)
-        return Rollout(old.photo_index, seed, length, old.flights_left - 1, flight, old.classical)
+        return Rollout(old.photo_index, seed, length, old.flights_left - 1, flight, old.classical, old.texture)
 
     def _fresh(self, index: int, seed: int, length: int, course: str, left: int) -> Rollout:
         photo = self._photo(index)

@@ -16,11 +16,21 @@ from torch import Tensor, nn
 from core.features import Vgg16Features
 from core.generator import RefinedView
 from core.neural.generator import latent
+from core.neural.governor import governed, photo_strengths
 from core.neural.inputs import Inputs, Outputs, assembled, batched, completed, photo_tensor, prepared, scaled, unscaled
 from core.neural.network import GeneratorNetwork, channels_last
 from core.training.cycles import cycle
 from core.training.discriminator import GeometryDiscriminator, Judges, ProjectedDiscriminator, augmented, r1_penalty
-from core.training.generator_losses import anchoring, deceiving, detail_distance, reconstruction, style_distance, telling
+from core.training.generator_losses import (
+    anchoring,
+    apart,
+    deceiving,
+    detail_distance,
+    grams,
+    reconstruction,
+    style_distance,
+    telling,
+)
 from core.training.rollouts import RolloutPool, RolloutSettings
 from core.training.unrolling import carried
 
@@ -96,7 +106,8 @@ class Trainer:
         count = len(batch.steps)
         with self._precision():
             raw = self._styled(batch.inputs.channels, batch.photos, batch.z)
-        out = assembled(batch.inputs, raw)
+        wanted = photo_strengths(batch.photos)
+        out = governed(assembled(batch.inputs, raw), batch.inputs, wanted)
         flown, returned = _split(out, count)
         terms = self._reconstruction(batch, returned) if batch.target is not None else {}
         keyframes = self.pool.accept(batch.steps, _refined(flown, batch.steps))
@@ -107,6 +118,7 @@ class Trainer:
         if adversarial:
             terms |= self._adversarial(flown, batch.photos[:count])
             terms["anchor"] = anchoring(flown.image, completed(seen))
+            terms["texture"] = self._texture(batch, flown)
             terms["detail"] = detail_distance(flown, seen.need, batch.photos[:count])
         terms["leash"] = raw.float().square().mean()
         loss = sum((self._weight(name, own=batch.own) * term for name, term in terms.items()), torch.zeros(()))
@@ -158,7 +170,7 @@ class Trainer:
         count = len(steps)
         with self._precision():
             raw = self._styled(inputs.channels, batch.photos[:count], batch.z[:count])
-        out = assembled(inputs, raw)
+        out = governed(assembled(inputs, raw), inputs, photo_strengths(batch.photos[:count]))
         return inputs, out, self.pool.accept(steps, _refined(out, steps))
 
     def _example(self, step: Step, seed: tuple[int, ...], returning: bool, *, own: bool) -> tuple[Inputs, Outputs | None]:
@@ -171,14 +183,32 @@ class Trainer:
         gone = cycle(source, flight.dome, classical, self.pool.warper, self.recipe.size, number)
         return prepared(classical.complete(gone.view), seed), _truth(gone.target)
 
+    def _texture(self, batch: Batch, flown: Outputs) -> Tensor:
+        """Compare VGG statistics of land in a window of each refined view with those of its whole start photo."""
+        for step, photo in zip(batch.steps, batch.photos, strict=False):
+            if not step.rollout.texture:
+                with torch.no_grad(), self._precision():
+                    taps = self._vgg(0.5 + 0.5 * photo[None, :3])
+                step.rollout.texture.extend(grams(taps, photo[None, 4:5]))
+        wanted = [torch.cat(level) for level in zip(*(step.rollout.texture for step in batch.steps), strict=True)]
+        rows, columns = self._window(6)
+        sky = flown.sky[:, :, rows, columns]
+        with self._precision():
+            taps = self._vgg(flown.image[:, :, rows, columns])
+        return apart(grams(taps, sky), wanted, (sky, batch.photos[: len(sky), 4:5]))
+
+    def _window(self, purpose: int) -> tuple[slice, slice]:
+        """Draw where VGG looks: rows and columns."""
+        (width, height), (w, h) = self.recipe.size, self.recipe.window
+        random = np.random.default_rng((self.recipe.seed, purpose, self.step))
+        top, left = (int(random.integers(most - least + 1)) for most, least in ((height, min(h, height)), (width, min(w, width))))
+        return slice(top, top + h), slice(left, left + w)
+
     def _reconstruction(self, batch: Batch, returned: Outputs) -> dict[str, Tensor]:
         if batch.target is None:
             return {}
-        (width, height), (w, h) = self.recipe.size, self.recipe.window
-        random = np.random.default_rng((self.recipe.seed, 3, self.step))
-        top, left = (int(random.integers(most - least + 1)) for most, least in ((height, min(h, height)), (width, min(w, width))))
-        window = slice(top, top + h), slice(left, left + w)
-        return reconstruction(returned, batch.target, batch.inputs.opened[len(batch.steps) :], self._vgg, window)
+        opened = batch.inputs.opened[len(batch.steps) :]
+        return reconstruction(returned, batch.target, opened, self._vgg, self._window(3))
 
     def _adversarial(self, flown: Outputs, photos: Tensor) -> dict[str, Tensor]:
         generator = torch.Generator().manual_seed(self._number(4))
