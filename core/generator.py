@@ -6,7 +6,7 @@ a trained network fulfils it too, and nothing else in the program knows which of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -29,6 +29,19 @@ class WarpedView:
     debt: NDArray[np.float32]  # detail debt carried along, log2
     mask: NDArray[np.bool_]  # True where the view is known
     backdrop: NDArray[np.float32]  # [0, 1] (h, w, 3): the sky dome seen by this camera, everywhere
+
+    def within(self, region: NDArray[np.bool_]) -> WarpedView:
+        """Return the same view with everything outside ``region`` (h, w) forgotten."""
+        mask = self.mask & region
+        return replace(
+            self,
+            image=self.image * mask[..., None],
+            disparity=self.disparity * mask,
+            sky=self.sky * mask,
+            stretch=self.stretch * mask,
+            debt=self.debt * mask,
+            mask=mask,
+        )
 
 
 @dataclass(frozen=True, eq=False)

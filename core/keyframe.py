@@ -19,6 +19,11 @@ _serial = count()
 _FARTHEST = np.float32(0.01)  # disparity
 
 
+def eight_bit(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Round a picture in [0, 1] to the 8 bits it has at rest; what lies outside is clipped."""
+    return (np.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+
+
 @dataclass(frozen=True, eq=False)
 class Keyframe:
     """One RGBD view with a soft sky, immutable once made.

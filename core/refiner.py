@@ -18,7 +18,7 @@ from core.compose import compose
 from core.errors import DeviceError
 from core.frame import Layer
 from core.generator import GENERATORS, WEIGHTS_SUFFIX
-from core.keyframe import Keyframe
+from core.keyframe import Keyframe, eight_bit
 from core.warp import warp
 from core.weights import weights_path
 
@@ -82,7 +82,7 @@ def as_keyframe(camera: Camera, view: RefinedView) -> Keyframe | None:
     """Turn the refined ``view`` of ``camera`` into a keyframe at 8 bits; None when it is not finite."""
     if not all(np.isfinite(array).all() for array in (view.image, view.disparity, view.sky, view.debt)):
         return None
-    image = (np.clip(view.image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+    image = eight_bit(view.image)
     disparity = np.clip(view.disparity, 0.01, 1.0).astype(np.float32)
     sky = np.clip(view.sky, 0.0, 1.0).astype(np.float32)
     keyframe = Keyframe(camera, image, disparity, sky, np.maximum(view.debt, 0.0).astype(np.float32))

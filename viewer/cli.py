@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     Options = TypeVar("Options", BenchOptions, DepthOptions, EvaluateOptions, FilmOptions, FlyOptions)
+    Number = TypeVar("Number", int, float)
 
 PROGRAM = "photoflight"
 USER_ERROR, INTERRUPTED = 2, 130
@@ -86,9 +87,9 @@ def _add_fly(parser: argparse.ArgumentParser) -> None:
 def _add_film(parser: argparse.ArgumentParser) -> None:
     _add_scene(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="MP4 to write [flight.mp4]")
-    parser.add_argument("--seconds", type=_number(0.04, 36_000.0), metavar="S", help="length of the film [20]")
+    parser.add_argument("--seconds", type=_number(float, 0.04, 36_000.0), metavar="S", help="length of the film [20]")
     parser.add_argument("--size", type=_size, metavar="WxH", help="of the film [1280x720]")
-    parser.add_argument("--fps", type=_number(1.0, 240.0), metavar="N", help="frames per second [30]")
+    parser.add_argument("--fps", type=_number(float, 1.0, 240.0), metavar="N", help="frames per second [30]")
     parser.add_argument("--frames", type=Path, metavar="DIR", help="write every frame as PNG there, with cameras.json")
     _add_flight(parser, "autopilot")
     parser.set_defaults(**vars(FilmOptions()))
@@ -102,10 +103,10 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
         "--refiner", action="append", dest="refiners", type=_refiner, metavar="NAME|FILE", help=f"{names}; {several}"
     )
     parser.add_argument("--against", type=Path, nargs="+", metavar="REAL", help="real landscapes: photos, folders or .tar shards")
-    parser.add_argument("--steps", type=_count(1, 10_000), metavar="N", help="of each flight [100]")
+    parser.add_argument("--steps", type=_number(int, 1, 10_000), metavar="N", help="of each flight [100]")
     parser.add_argument("--size", type=_size, metavar="WxH", help="of keyframes, multiples of 32 [256x160]")
     parser.add_argument("--courses", nargs="+", metavar="NAME", help="of autopilot, turn, curve, strafe, climb [autopilot turn]")
-    parser.add_argument("--limit", type=_count(1, 1_000_000), metavar="N", help="fly into so many photos at most")
+    parser.add_argument("--limit", type=_number(int, 1, 1_000_000), metavar="N", help="fly into so many photos at most")
     parser.add_argument("--features", type=Path, metavar="DIR", help="folder with weights of VGG16 and EfficientNet-Lite0")
     parser.add_argument("--seed", type=int, metavar="N", help="same photos, refiner and seed: same figures [0]")
     parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="report, plots and contact sheets go there [evaluation]")
@@ -141,24 +142,14 @@ def _refiner(text: str) -> str:
     return text
 
 
-def _number(lowest: float, highest: float) -> Callable[[str], float]:
-    def number(text: str) -> float:
-        value = float(text)
+def _number(kind: Callable[[str], Number], lowest: Number, highest: Number) -> Callable[[str], Number]:
+    def number(text: str) -> Number:
+        value = kind(text)
         if not lowest <= value <= highest:
-            raise argparse.ArgumentTypeError(f"{text} does not lie between {lowest:g} and {highest:g}")
+            raise argparse.ArgumentTypeError(f"{text} does not lie between {lowest:.15g} and {highest:.15g}")
         return value
 
     return number
-
-
-def _count(lowest: int, highest: int) -> Callable[[str], int]:
-    def count(text: str) -> int:
-        value = int(text)
-        if not lowest <= value <= highest:
-            raise argparse.ArgumentTypeError(f"{text} does not lie between {lowest} and {highest}")
-        return value
-
-    return count
 
 
 def _options(kind: type[Options], arguments: argparse.Namespace) -> Options:

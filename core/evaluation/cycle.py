@@ -6,7 +6,7 @@ worn detail to renew, and the truth is known. Holes are not judged: a generator 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
@@ -16,7 +16,7 @@ from core.camera import turn
 from core.edges import land_extended
 from core.evaluation.flights import Home, Judge, Start
 from core.evaluation.likeness import Likeness, likeness
-from core.keyframe import Keyframe
+from core.keyframe import Keyframe, eight_bit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,21 +59,11 @@ def come_home(there: WarpedView, home: Home) -> WarpedView:
     on_sky = there.mask & (there.disparity == 0.0)
     land = np.where(there.mask & ~on_sky, there.disparity, np.float32(_BEHIND))
     disparity = np.where(there.mask, land_extended(land, on_sky.astype(np.float32), rim=1), np.float32(_BEHIND))
-    image = (np.clip(there.image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
-    raw = Keyframe(there.camera, image, np.clip(disparity, _BEHIND, 1.0), there.sky, there.debt)
+    raw = Keyframe(there.camera, eight_bit(there.image), np.clip(disparity, _BEHIND, 1.0), there.sky, there.debt)
     lookup = home.lookup((raw,))
     view = home.composed((raw,), lookup)
     known = cv2.remap(there.mask.astype(np.float32), *_pixels(lookup.uv, there.mask.shape), cv2.INTER_LINEAR) > _KNOWN
-    mask = view.mask & known
-    return replace(
-        view,
-        image=view.image * mask[..., None],
-        disparity=view.disparity * mask,
-        sky=view.sky * mask,
-        stretch=view.stretch * mask,
-        debt=view.debt * mask,
-        mask=mask,
-    )
+    return view.within(known)
 
 
 def _pixels(uv: NDArray[np.float32], shape: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -12,6 +12,7 @@ from core.errors import EvaluationError
 from core.evaluation.appearance import Appearance, Drift, appearance, of_keyframe
 from core.evaluation.likeness import Likeness, likeness, psnr
 from core.frame import Layer
+from core.keyframe import eight_bit
 from core.sky import Dome
 from core.virtual_flight import VirtualFlight
 from core.warp import Warper, make_warper, warp
@@ -119,9 +120,9 @@ class Judge:
         flight = self.flight(start, course)
         generator.begin(start.photo, self.seed)
         home = Home.of(flight, self.warper)
-        record = FlightRecord(start.name, course, [appearance(_bytes(home.view.image), home.view.disparity, home.view.sky)])
-        record.snapshots[0] = Snapshot(_bytes(home.view.image), home.view.disparity, home.view.sky)
-        listener = _Listener(record, self.embedder, _bytes(home.view.image))
+        record = FlightRecord(start.name, course, [appearance(eight_bit(home.view.image), home.view.disparity, home.view.sky)])
+        record.snapshots[0] = Snapshot(eight_bit(home.view.image), home.view.disparity, home.view.sky)
+        listener = _Listener(record, self.embedder, eight_bit(home.view.image))
         there: dict[int, Keyframe] = {}
         steps = self.steps_of(course)
         for step in range(1, steps + 1):
@@ -228,7 +229,3 @@ class _Listener:
 
 def _joined(old: NDArray[np.float32], new: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([old, new])
-
-
-def _bytes(image: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return (np.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)

@@ -7,7 +7,7 @@ generator has to restore, and the picture itself says how it should look.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from core.camera import Camera, turn
 from core.compose import compose
 from core.frame import Layer
-from core.keyframe import Keyframe
+from core.keyframe import Keyframe, eight_bit
 from core.warp import warp
 from core.warp.sample import sample
 
@@ -61,9 +61,8 @@ def cycle(source: Keyframe, dome: Dome, classical: ClassicalGenerator, warper: W
     for _ in range(int(random.integers(1, MOVES + 1))):
         camera = _moved(home, random)
         done = classical.complete(_seen(there, known, camera, dome, warper, small))
-        image = (np.clip(done.view.image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
         # holes are only carried along, so that the surface stays whole; what lies in them counts as unknown
-        there = Keyframe(camera, image, done.disparity, done.sky, done.view.debt)
+        there = Keyframe(camera, eight_bit(done.view.image), done.disparity, done.sky, done.view.debt)
         known = done.view.mask.astype(np.float32)
     return Cycle(_seen(there, known, home, dome, warper, size), target)
 
@@ -79,15 +78,4 @@ def _seen(
     """See ``keyframe`` from ``camera``, without what was not ``known`` in it."""
     lookup = warp([keyframe], camera, size, warper)
     view = compose(Layer((keyframe,), lookup), camera, dome)
-    if known is None:
-        return view
-    mask = view.mask & (sample(lookup, [known]) > 0.5)
-    return replace(
-        view,
-        image=view.image * mask[..., None],
-        disparity=view.disparity * mask,
-        sky=view.sky * mask,
-        stretch=view.stretch * mask,
-        debt=view.debt * mask,
-        mask=mask,
-    )
+    return view if known is None else view.within(sample(lookup, [known]) > 0.5)

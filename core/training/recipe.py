@@ -11,7 +11,7 @@ _COUNTS = ("steps", "batch", "longest", "growth", "unroll", "accumulate", "fligh
 
 @dataclass(frozen=True)
 class Weights:
-    """Of the losses. Chosen so that the terms' gradients in the picture are of one order at the start of the rollouts."""
+    """Of the losses; what led to them is told in ``weights/README.md``."""
 
     features: float = 1.5
     pixels: float = 4.0

@@ -51,17 +51,7 @@ def whole_view(key: Keyframe) -> WarpedView:
 
 def punched(view: WarpedView, holes: np.ndarray) -> WarpedView:
     """Forget what is known where ``holes``."""
-    kept = ~holes
-    return WarpedView(
-        view.camera,
-        view.image * kept[..., None],
-        view.disparity * kept,
-        view.sky * kept,
-        view.stretch * kept,
-        view.debt * kept,
-        view.mask & kept,
-        view.backdrop,
-    )
+    return view.within(~holes)
 
 
 class CopyGenerator:
