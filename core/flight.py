@@ -7,6 +7,7 @@ the same photo, seed and steering give the same frames.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.camera import Camera, angles, turn
+from core.errors import DeviceError
 from core.frame import Frame, Layer
 from core.keyframe import Keyframe
 from core.pilots import make_pilot
@@ -24,6 +26,7 @@ from core.refiner import Refiner
 from core.sky import Dome
 from core.steering import Craft, Steering, Surroundings
 from core.warp import make_warper
+from core.warp.lookup import HOLE, THIN
 from core.world import BUDGET_BYTES, World
 
 if TYPE_CHECKING:
@@ -32,7 +35,6 @@ if TYPE_CHECKING:
     from core.generator import Generator
     from core.perception import Scene
     from core.photo import Photo
-    from core.warp.visibility import Visibility
 
 FADE_SECONDS = 0.25  # a new keyframe fades in over this time: shorter pops, longer ghosts in a fast turn
 HOLD_SECONDS = 0.5  # the shown keyframes stay at least this long, as every fade costs a second resolve and a second layer,
@@ -41,7 +43,6 @@ LEAD_SECONDS = 0.35  # the refiner works on where the camera will be then: one r
 REFINE_PERIOD = 0.2  # seconds of flight between refinements: the paper's five steps a second
 REFINE_STEP = 0.1875  # scene units after which one is due earlier: the paper's step
 REFINE_MARGIN = 1.15  # keyframes see this much more than the window, so that a turn does not run off their edge
-SURROUNDINGS = (64, 40)  # columns, rows that a pilot sees
 AT_HOME = 1e-6  # scene units and radians: closer than this to the photo's own pose the photo alone is shown
 
 
@@ -90,8 +91,11 @@ class Flight:
         self.pilot: Pilot = ManualPilot()
         self.path = Path(self.craft.camera.world_from_camera)
         self.time = 0.0
-        self.surroundings: Surroundings | None = None
-        self.refiner = Refiner(self.world, generator, self.dome, self.warper, settings.refine_size, lockstep=settings.lockstep)
+        self._surroundings: Surroundings | None = None
+        self._seen: Layer | None = None  # of the last frame, until somebody asks what was seen
+        self.refiner = Refiner(
+            self.world, generator, self.dome, self.warper.background(), settings.refine_size, lockstep=settings.lockstep
+        )
         self.refiner.begin(settings.seed)
         self._refined_at, self._refined_from = -math.inf, self.craft.camera.position
         self._shown: tuple[Keyframe, ...] = (photo,)
@@ -103,6 +107,21 @@ class Flight:
     def camera(self) -> Camera:
         """The display camera, now."""
         return self.craft.camera
+
+    @property
+    def surroundings(self) -> Surroundings | None:
+        """What pilots see: the last frame, thinned out; None before the first. Asked for late, so that no GPU is waited for."""
+        self._look()
+        return self._surroundings
+
+    def _look(self) -> None:
+        """Take in the last frame; if the GPU was lost since, what was seen before stays."""
+        seen, self._seen = self._seen, None
+        if seen is None:
+            return
+        with contextlib.suppress(DeviceError):  # the next warp meets it, too, and leaves the GPU
+            self._surroundings = coarse(seen)
+            self._holed = seen.lookup.covered_share < 1.0 - HOLES
 
     def warm_up(self, size: tuple[int, int]) -> None:
         """Run everything once as it will be run in flight, so that no first use compiles or allocates in mid-air."""
@@ -159,18 +178,15 @@ class Flight:
         """Warp the best keyframes to the camera; ``size`` is the lookup's (width, height)."""
         fade = self._choose()
         camera = self.craft.camera
-        older = self._before if fade < 1.0 else ()
-        views = {key.serial: self.warper.rasterise(key, camera, size) for key in {*self._shown, *older}}
-        newer = self._layer(self._shown, views, size)
-        self.surroundings = coarse(newer)
-        self._holed = float(newer.lookup.covered.mean()) < 1.0 - HOLES
-        return Frame(camera, newer, self._layer(older, views, size) if older else None, fade)
-
-    def _layer(self, keyframes: tuple[Keyframe, ...], views: dict[int, Visibility], size: tuple[int, int]) -> Layer:
-        return Layer(keyframes, self.warper.resolve([views[key.serial] for key in keyframes], size))
+        shown = [self._shown, self._before] if fade < 1.0 and self._before else [self._shown]
+        lookups = self.warper.warp(shown, camera, size)
+        newer, *older = map(Layer, shown, lookups)
+        self._seen = newer
+        return Frame(camera, newer, older[0] if older else None, fade)
 
     def _choose(self) -> float:
         """Update the shown keyframes; return how far they have faded in, [0, 1]."""
+        self._look()
         fade = min(1.0, (self.time - self._fade_start) / FADE_SECONDS)
         if fade < 1.0 or (not self._holed and self.time - self._fade_start < HOLD_SECONDS):
             return fade
@@ -203,13 +219,8 @@ class Flight:
 
 def coarse(layer: Layer) -> Surroundings:
     """Thin a lookup out to what pilots see."""
-    lookup = layer.lookup
-    width, height = lookup.size
-    columns = ((np.arange(SURROUNDINGS[0]) + 0.5) * width / SURROUNDINGS[0]).astype(int)
-    rows = ((np.arange(SURROUNDINGS[1]) + 0.5) * height / SURROUNDINGS[1]).astype(int)
-    pick = np.ix_(rows, columns)
-    covered = lookup.covered[pick]
-    disparity = lookup.disparity[pick]
+    disparity, slot = layer.lookup.thin(*THIN)
+    covered = np.not_equal(slot, HOLE)
     return Surroundings(disparity, (covered & (disparity == 0.0)).astype(np.float32), covered)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from core.warp.lookup import HOLE
+from core.warp.lookup import HOLE, Lookup
 from core.warp.sample import sample_torch
 
 if TYPE_CHECKING:
@@ -37,5 +36,6 @@ def _shown(layer: Layer, keyframe: Keyframe, image: Tensor) -> Tensor:
     serials = [key.serial for key in layer.keyframes]
     if keyframe.serial not in serials:
         return torch.zeros_like(image)
-    slot = np.where(layer.lookup.slot == serials.index(keyframe.serial), 0, HOLE).astype(np.int8)
-    return sample_torch(replace(layer.lookup, slot=slot), [image])
+    lookup = layer.lookup
+    slot = np.where(lookup.slot == serials.index(keyframe.serial), 0, HOLE).astype(np.int8)
+    return sample_torch(Lookup(lookup.uv, lookup.disparity, lookup.stretch, slot), [image])

@@ -10,32 +10,48 @@ if TYPE_CHECKING:
     from core.camera import Camera
     from core.keyframe import Keyframe
     from core.warp.lookup import Lookup
-    from core.warp.visibility import Visibility
 
 
 class Warper(Protocol):
-    """What rasterises keyframes and resolves them into a lookup: ``cpu.CpuWarper``, ``cuda.CudaWarper``."""
+    """What makes lookups: ``cpu.CpuWarper``, ``cuda.CudaWarper``. Safe to call from several threads at once."""
 
-    def rasterise(self, keyframe: Keyframe, camera: Camera, size: tuple[int, int]) -> Visibility:
-        """See what ``keyframe`` shows of its land in ``camera`` at ``size`` = (width, height) pixels."""
+    @property
+    def fallback(self) -> str | None:
+        """One line about why the CPU warps although there is a GPU; None where nothing failed."""
         ...
 
-    def resolve(self, views: Sequence[Visibility], size: tuple[int, int]) -> Lookup:
-        """Weigh ``views`` of one camera against each other; ``Lookup.slot`` indexes them."""
+    def warp(self, layers: Sequence[Sequence[Keyframe]], camera: Camera, size: tuple[int, int]) -> list[Lookup]:
+        """Make the lookups of a frame: where the pixels of ``camera`` at ``size`` = (width, height) see the keyframes of each layer.
+
+        There are one or two layers, each a lookup of its own whose ``slot`` indexes its keyframes. A keyframe that several layers
+        share is rasterised once.
+        """
+        ...
+
+    def prepare(self, keyframe: Keyframe) -> None:
+        """Do beforehand what the first warp of ``keyframe`` would wait for; return when it is done."""
+        ...
+
+    def background(self) -> Warper:
+        """Return the warper for another thread whose work must not delay this one's."""
         ...
 
 
 def warp(keyframes: Sequence[Keyframe], camera: Camera, size: tuple[int, int], warper: Warper) -> Lookup:
     """Find where each pixel of ``camera`` at ``size`` = (width, height) sees ``keyframes``; ``Lookup.slot`` indexes them."""
-    return warper.resolve([warper.rasterise(keyframe, camera, size) for keyframe in keyframes], size)
+    return warper.warp([keyframes], camera, size)[0]
 
 
 def make_warper() -> Warper:
-    """Return the fastest warper of this machine: CUDA where CuPy finds a GPU, else all CPU cores."""
+    """Return the fastest warper of this machine: CUDA where CuPy finds a GPU that works, else all CPU cores.
+
+    A GPU that fails later is left for the CPU in the same way; ``Warper.fallback`` says why. Raises nothing.
+    """
     from core.warp import cuda
+    from core.warp.fallback import FallbackWarper
 
     if cuda.available():
-        return cuda.CudaWarper()
+        return FallbackWarper(cuda.CudaWarper)
     from core.warp.cpu import CpuWarper
 
     return CpuWarper()

@@ -30,7 +30,22 @@ class CpuWarper:
         self._recycler = Recycler()
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="warp")
 
-    def rasterise(self, keyframe: Keyframe, camera: Camera, size: tuple[int, int]) -> Visibility:
+    fallback: str | None = None  # as in ``Warper``
+
+    def prepare(self, keyframe: Keyframe) -> None:
+        """Build the mesh of ``keyframe``."""
+        _ = keyframe.mesh
+
+    def background(self) -> CpuWarper:
+        """Return itself: the threads of the CPU are shared out by the system."""
+        return self
+
+    def warp(self, layers: Sequence[Sequence[Keyframe]], camera: Camera, size: tuple[int, int]) -> list[Lookup]:
+        """Find where each pixel of ``camera`` at ``size`` = (width, height) sees the keyframes of each layer."""
+        views = {keyframe: self._rasterise(keyframe, camera, size) for keyframe in {key for layer in layers for key in layer}}
+        return [self._resolve([views[keyframe] for keyframe in layer], size) for layer in layers]
+
+    def _rasterise(self, keyframe: Keyframe, camera: Camera, size: tuple[int, int]) -> Visibility:
         """See what ``keyframe`` shows of its land in ``camera`` at ``size`` = (width, height) pixels."""
         width, height = size
         mesh = keyframe.mesh
@@ -58,7 +73,7 @@ class CpuWarper:
         self._in_bands(height, band)
         return view
 
-    def resolve(self, views: Sequence[Visibility], size: tuple[int, int]) -> Lookup:
+    def _resolve(self, views: Sequence[Visibility], size: tuple[int, int]) -> Lookup:
         """Weigh ``views`` of one camera against each other: ``Lookup.slot`` indexes them.
 
         The nearest surface wins, land before what is mostly sky; where others agree with it, the one that samples it most finely,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 HOLE = -1
+THIN = 64, 40  # columns, rows that pilots see; a GPU thins its lookups out to these as it makes them
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,3 +36,16 @@ class Lookup:
     def covered(self) -> NDArray[np.bool_]:
         """Where any keyframe is seen."""
         return np.not_equal(self.slot, HOLE)
+
+    @property
+    def covered_share(self) -> float:
+        """The share of pixels where any keyframe is seen, [0, 1]."""
+        return float(self.covered.mean())
+
+    def thin(self, columns: int, rows: int) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+        """Return (disparity, slot), each (rows, columns), of the pixels in the middle of as many equal parts: what pilots see."""
+        width, height = self.size
+        pick = np.ix_(
+            ((np.arange(rows) + 0.5) * height / rows).astype(int), ((np.arange(columns) + 0.5) * width / columns).astype(int)
+        )
+        return self.disparity[pick], self.slot[pick]

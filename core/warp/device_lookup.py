@@ -1,0 +1,82 @@
+"""DeviceLookup: a lookup that lives on the GPU. The display reads it there; whoever asks for arrays gets copies on the host."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.warp.lookup import THIN, Lookup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+
+class DeviceLookup(Lookup):
+    """A ``Lookup`` whose arrays are copied to the host when they are first asked for, which waits for the GPU.
+
+    ``texels`` is its CuPy array (height, width, 4) float32: u, v, disparity, slot (-1 in holes). It is filled by work on
+    ``stream``, a ``cupy.cuda.Stream``, and belongs to this lookup as long as that lives: what is put on ``stream`` before then
+    reads it safely. Copies raise DeviceError when the GPU is lost.
+    """
+
+    texels: Any
+    stream: Any
+
+    def __init__(self, texels: Any, magnification: Any, summary: Any, stream: Any, copied: Callable[[Any, Any], Any]) -> None:  # noqa: ANN401
+        """Hold what ``kernels.cu`` writes: ``texels``, stretch (height, width) float32, and ``struct Summary`` as float32.
+
+        ``copied(array, stream)`` returns a NumPy copy once the work on ``stream`` is done.
+        """
+        self.texels, self.stream = texels, stream
+        self._magnification, self._device_summary, self._copied = magnification, summary, copied
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height)."""
+        height, width, _ = self.texels.shape
+        return width, height
+
+    @cached_property
+    def _host_texels(self) -> NDArray[np.float32]:
+        return np.asarray(self._copied(self.texels, self.stream))
+
+    @cached_property
+    def _summary(self) -> NDArray[np.float32]:
+        return np.asarray(self._copied(self._device_summary, self.stream))
+
+    @cached_property
+    def uv(self) -> NDArray[np.float32]:
+        """See ``Lookup``."""
+        return np.ascontiguousarray(self._host_texels[..., :2])
+
+    @cached_property
+    def disparity(self) -> NDArray[np.float32]:
+        """See ``Lookup``."""
+        return np.ascontiguousarray(self._host_texels[..., 2])
+
+    @cached_property
+    def stretch(self) -> NDArray[np.float32]:
+        """See ``Lookup``."""
+        return np.asarray(self._copied(self._magnification, self.stream))
+
+    @cached_property
+    def slot(self) -> NDArray[np.int8]:
+        """See ``Lookup``."""
+        return self._host_texels[..., 3].astype(np.int8)
+
+    @property
+    def covered_share(self) -> float:
+        """See ``Lookup``; a few bytes are copied."""
+        pixels = self.size[0] * self.size[1]
+        return (pixels - int(self._summary[-1:].view(np.uint32)[0])) / pixels
+
+    def thin(self, columns: int, rows: int) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+        """See ``Lookup``; for ``THIN`` a few bytes are copied, else all."""
+        if (columns, rows) != THIN:
+            return super().thin(columns, rows)
+        disparity, slot = self._summary[:-1].reshape(rows, columns, 2).transpose(2, 0, 1)
+        return disparity, slot.astype(np.int8)
