@@ -29,6 +29,10 @@ class DeviceError(PhotoflightError):
     """The graphics or compute device cannot do what is needed."""
 
 
+class DeviceMemoryError(DeviceError):
+    """The device's memory is full: something smaller may still fit."""
+
+
 class PilotError(PhotoflightError):
     """A pilot or a camera path was asked for that does not exist or cannot be read."""
 

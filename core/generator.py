@@ -7,7 +7,7 @@ a trained network fulfils it too, and nothing else in the program knows which of
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,6 +65,19 @@ class Generator(Protocol):
 
     def __call__(self, view: WarpedView) -> RefinedView:
         """Fill the holes of ``view`` and renew its worn detail, leaving sharp known pixels alone."""
+
+
+@runtime_checkable
+class Accelerated(Protocol):
+    """What a ``Generator`` offers besides that can compute on a GPU: larger views take little time there, and it can fail."""
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether it does so now. Calling it may then raise DeviceError and DeviceMemoryError."""
+        ...
+
+    def leave_gpu(self) -> None:
+        """Compute on the processor from now on; nothing need begin again."""
 
 
 SIZES = ("small", "base")  # of trained ones, each with its weights file

@@ -1,7 +1,8 @@
 """The refine clock: makes new keyframes behind the display, of where the camera will be.
 
 It runs in a thread of its own and always takes the newest camera; there is no queue. Whatever goes wrong in it, a generator
-that raises or returns NaN, costs one keyframe and is reported; the flight never notices more than that.
+that raises or returns NaN, costs one keyframe and is reported; the flight never notices more than that. Where a GPU's memory is
+full, views become smaller; where that does not help or the GPU fails, they are made on the processor.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import numpy as np
 
 from core.classical import ClassicalGenerator
 from core.compose import compose
-from core.errors import DeviceError
+from core.errors import DeviceError, DeviceMemoryError
 from core.frame import Layer
-from core.generator import GENERATORS, WEIGHTS_SUFFIX
+from core.generator import GENERATORS, WEIGHTS_SUFFIX, Accelerated
 from core.keyframe import Keyframe, eight_bit
+from core.resolution import Resolution
 from core.warp import warp
 from core.weights import weights_path
 
@@ -42,7 +44,6 @@ def make_generator(name: str) -> Generator:
     Raises:
         ValueError: the name is none of these.
         WeightsError: its weights are missing, damaged, or for another network.
-        DeviceError: the GPU cannot take it.
 
     """
     if name not in GENERATORS and not name.endswith(WEIGHTS_SUFFIX):
@@ -54,10 +55,7 @@ def make_generator(name: str) -> Generator:
     from core.neural import NeuralGenerator
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        return NeuralGenerator.load(best_size(device) if name == "auto" else name, device)
-    except RuntimeError as error:
-        raise DeviceError(f"the generator cannot compute on {device} ({_one_line(error)}): close what else uses it") from error
+    return NeuralGenerator.load(best_size(device) if name == "auto" else name, device)
 
 
 def best_size(device: str) -> str:
@@ -99,10 +97,15 @@ class Refiner:
     def __init__(
         self, world: World, generator: Generator, dome: Dome, warper: Warper, size: tuple[int, int], *, lockstep: bool = False
     ) -> None:
-        """``size`` is the (width, height) of new keyframes; ``begin`` before the first, unless ``generator`` has begun."""
+        """``begin`` before the first keyframe, unless ``generator`` has begun.
+
+        ``size`` is the (width, height) of new keyframes, in lockstep and on the processor; else they are as much larger as there
+        is time for.
+        """
         self.last_error: str | None = None
         self.failures = 0
-        self._world, self._generator, self._dome, self._warper, self._size = world, generator, dome, warper, size
+        self._world, self._generator, self._dome, self._warper = world, generator, dome, warper
+        self._resolution = Resolution(size, adaptive=not lockstep and _on_gpu(generator))
         self._seed = 0
         self._failed_in_a_row = 0
         self._made: deque[float] = deque(maxlen=256)
@@ -125,6 +128,11 @@ class Refiner:
         """The generator that is flying."""
         return self._generator.name
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the next keyframe."""
+        return self._resolution.size
+
     def begin(self, seed: int) -> None:
         """Let the generator take up the world's photo; where it cannot, the classical one takes over."""
         self._seed = seed
@@ -140,8 +148,10 @@ class Refiner:
             self._wake.notify()
 
     def warm_up(self, camera: Camera) -> None:
-        """Make a keyframe of ``camera`` and forget it, so that no first use compiles or allocates in mid-air."""
+        """Make keyframes of ``camera`` and forget them: no first use compiles or allocates in mid-air, and find their size."""
         self._refined(camera)
+        while self._resolution.adaptive and self._refined(camera) is not None and self._resolution.climb():
+            self._refined(camera)
 
     def run_once(self, camera: Camera) -> Keyframe | None:
         """Make the keyframe of ``camera`` now and add it to the world; None when there is one already or it failed."""
@@ -164,13 +174,19 @@ class Refiner:
 
     def _refined(self, camera: Camera) -> Keyframe | None:
         """Make the keyframe of ``camera``; None when that failed, which is counted and reported."""
+        began = time.perf_counter()
         try:
-            keyframe = refine(self._world, self._generator, self._dome, self._warper, camera, self._size)
+            keyframe = refine(self._world, self._generator, self._dome, self._warper, camera, self.size)
+        except DeviceError as error:
+            self._retreat(error)
+            return None
         except Exception as error:  # noqa: BLE001  a generator may raise anything, and the flight must go on
             self._failed(_one_line(error))
             return None
         if keyframe is None:
             self._failed("the refined view is not finite")
+        else:
+            self._resolution.measured(time.perf_counter() - began)
         return keyframe
 
     def _run(self) -> None:
@@ -191,11 +207,29 @@ class Refiner:
         if self._failed_in_a_row == _PATIENCE:
             self._fall_back(reason)
 
+    def _retreat(self, error: DeviceError) -> None:
+        """Ask less of the GPU after ``error``, or nothing any more. The warper does the same by itself."""
+        if isinstance(error, DeviceMemoryError) and self._resolution.give_up():
+            self.last_error = f"{error}; refining at {self.size[0]}x{self.size[1]} from now on"
+        elif isinstance(self._generator, Accelerated) and self._generator.on_gpu:
+            self._generator.leave_gpu()
+            self._resolution = Resolution(self._resolution.smallest)
+            self.last_error = f"{error}; the {self._generator.name} generator goes on on the processor"
+        else:
+            self._failed(str(error))
+            return
+        self.failures += 1
+
     def _fall_back(self, reason: str) -> None:
         fallback = ClassicalGenerator()
         fallback.begin(self._world.photo, self._seed)
         self.last_error = f"the {self._generator.name} generator cannot go on ({reason}); the classical one took over"
         self._generator = fallback
+        self._resolution = Resolution(self._resolution.smallest)
+
+
+def _on_gpu(generator: Generator) -> bool:
+    return isinstance(generator, Accelerated) and generator.on_gpu
 
 
 def _one_line(error: Exception) -> str:

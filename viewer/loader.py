@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.errors import DeviceError, PhotoflightError, WeightsError
+from core.errors import PhotoflightError, WeightsError
 from viewer.trace import trace
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def generator_of(options: FlyOptions | FilmOptions) -> tuple[Generator, str]:
 
     try:
         generator, notice = make_generator(options.refiner), ""
-    except (WeightsError, DeviceError) as error:
+    except WeightsError as error:
         generator, notice = make_generator("classical"), f"{error}; the classical generator flies instead"
     trace("generator")
     return generator, notice

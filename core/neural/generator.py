@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +10,10 @@ import torch
 
 from core.classical import ClassicalGenerator
 from core.generator import RefinedView
-from core.neural.governor import governed, photo_strengths
-from core.neural.inputs import assembled, padded, photo_tensor, prepared, unscaled
-from core.neural.network import LATENT, WIDTHS, GeneratorNetwork, Style, channels_last
+from core.neural.accelerator import Executor, GraphedExecutor, PlainExecutor, host_precision
+from core.neural.governor import photo_strengths
+from core.neural.inputs import padded, photo_tensor, prepared, unscaled
+from core.neural.network import LATENT, WIDTHS, GeneratorNetwork, Style
 from core.weights import load_weights, read_card, weights_path
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from core.generator import WarpedView
     from core.keyframe import Keyframe
-from core.neural.inputs import Inputs, Outputs
 
 STYLE_SIZE = 256, 160  # width, height at which the start photo is encoded, as in training
 
@@ -34,8 +33,9 @@ class NeuralGenerator:
     def __init__(self, network: GeneratorNetwork, device: torch.device | str = "cpu", *, sky: bool = True) -> None:
         self.name = network.size
         self.sky = sky
-        self._network = channels_last(network).to(device).eval()
-        self._device = torch.device(device)
+        self._network = network
+        self._on_host = PlainExecutor(network)
+        self._executor: Executor = self._on_host if torch.device(device).type == "cpu" else GraphedExecutor(network, device)
         self._classical = ClassicalGenerator()
         self._style: Style | None = None
         self._photo: Keyframe | None = None
@@ -59,42 +59,35 @@ class NeuralGenerator:
         """Take up the style of ``photo``; ``seed`` decides z and the noise."""
         self._classical.begin(photo, seed)
         self._seed = seed % 2**32
-        z = torch.from_numpy(latent(self._seed)).to(self._device)
-        with torch.inference_mode(), self._precision():
-            self._style = self._network.style(photo_tensor(photo, STYLE_SIZE).to(self._device), z)
+        with torch.inference_mode(), host_precision():
+            self._style = self._network.style(photo_tensor(photo, STYLE_SIZE), torch.from_numpy(latent(self._seed)))
         self._photo, self._wanted = photo, {}
 
     def __call__(self, view: WarpedView) -> RefinedView:
         """Complete ``view``; known pixels with debt below 0.15 come back as they were.
 
-        Raises RuntimeError when called before ``begin``.
+        Raises RuntimeError when called before ``begin``, DeviceMemoryError when the GPU has no room for a view of this size, and
+        DeviceError when it fails.
         """
         if self._style is None or self._photo is None:
             raise RuntimeError("NeuralGenerator was called before begin(photo, seed)")
         done = self._classical.complete(view)
         inputs, (height, width) = padded(prepared(done, noise_seed(self._seed, view)))
-        with torch.inference_mode(), self._precision():
-            out = self._outputs(inputs, self._style, self._photo)
-        image, depth, sky = (part[0, :, :height, :width].permute(1, 2, 0).cpu().numpy() for part in out[:3])
-        return RefinedView(image, unscaled(depth[..., 0]), sky[..., 0], done.debt)
-
-    def _outputs(self, inputs: Inputs, style: Style, photo: Keyframe) -> Outputs:
-        device = type(inputs)(*(part.to(self._device) for part in inputs))
-        channels = device.channels.contiguous(memory_format=torch.channels_last)
-        out = assembled(device, self._network(channels, style))
         size = inputs.sky.shape[3], inputs.sky.shape[2]
         if size not in self._wanted:
-            self._wanted[size] = photo_strengths(photo_tensor(photo, size).to(self._device))
-        return governed(out, device, self._wanted[size])
+            self._wanted[size] = photo_strengths(photo_tensor(self._photo, size))
+        out = self._executor(inputs, self._style, self._wanted[size])
+        image, depth, sky = (part[0, :, :height, :width].permute(1, 2, 0).numpy() for part in out[:3])
+        return RefinedView(image, unscaled(depth[..., 0]), sky[..., 0], done.debt)
 
-    def _precision(self) -> torch.autocast:
-        return torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type != "cpu" or _fast_bfloat16())
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the network computes on a GPU."""
+        return self._executor is not self._on_host
 
-
-@cache
-def _fast_bfloat16() -> bool:
-    """Whether this processor computes in bfloat16; where it only pretends to, that takes 2 to 4 times as long as float32."""
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()  # noqa: SLF001 - public from 2.10 on only
+    def leave_gpu(self) -> None:
+        """Let the network compute on the processor from now on; the flight's style stays."""
+        self._executor = self._on_host
 
 
 def latent(seed: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

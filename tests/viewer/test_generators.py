@@ -16,10 +16,11 @@ from random_generator import write_generator
 
 from core import refiner
 from core.classical import ClassicalGenerator
-from core.errors import DeviceError, WeightsError
+from core.errors import DeviceMemoryError, WeightsError
 from core.flight import Flight, FlightSettings
 from core.generator import GENERATORS
 from core.neural import NeuralGenerator
+from core.neural.accelerator import GraphedExecutor
 from core.refiner import best_size, make_generator
 from core.steering import Steering
 from core.warp.benchmark import landscape
@@ -139,16 +140,22 @@ def test_with_unusable_weights_the_classical_generator_flies(
         make_generator(str(path))
 
 
-def test_a_gpu_that_cannot_take_it_is_one_line(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_gpu_that_cannot_take_it_the_processor_flies(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 20 MiB")
+        raise DeviceMemoryError("the GPU's memory is full")
 
-    monkeypatch.setattr(NeuralGenerator, "load", full)
-    with pytest.raises(DeviceError, match="out of memory"):
-        make_generator(str(trained))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr(GraphedExecutor, "__call__", full)
     generator, notice = generator_of(FlyOptions(refiner=str(trained)))
-    assert generator.name == "classical"
-    assert "\n" not in notice
+    assert notice == ""
+    flight = Flight(keyframe(size=(128, 80)), generator, FlightSettings(1.6, (64, 48), lockstep=True))
+    flight.warm_up((64, 40))
+    assert flight.refiner.last_error == "the GPU's memory is full; the small generator goes on on the processor"
+    flown(flight, 1.0)
+    assert flight.status().generator == "small"
+    assert flight.refiner.failures == 1
+    assert len(flight.world) > 1
+    flight.close()
 
 
 @pytest.mark.usefixtures("gl_context")
