@@ -66,6 +66,7 @@ class FlightStatus:
     height: float  # scene units above the ground below the view; nan where no ground is seen
     heading: float  # radians, right of the photo's view direction
     refine_rate: float  # refinements / s
+    refine_size: tuple[int, int]  # (width, height) of the next
     generator: str
 
 
@@ -205,7 +206,8 @@ class Flight:
         yaw, _, _ = angles(self.craft.camera.rotation)
         speed = float(np.linalg.norm(self.craft.motion.velocity))
         height = ground_clearance(self.surroundings, self.lens.fy)
-        return FlightStatus(self.pilot.name, speed, height, yaw, self.refiner.rate, self.refiner.generator_name)
+        refiner = self.refiner
+        return FlightStatus(self.pilot.name, speed, height, yaw, refiner.rate, refiner.size, refiner.generator_name)
 
     @property
     def still(self) -> bool:

@@ -80,7 +80,7 @@ class Hud:
             f"height {status.height:+5.1f}",
             f"heading {heading:03.0f}° {COMPASS[round(heading / 45.0) % 8]}",
             f"{meters.fps:3.0f} fps" if meters.fps else "at rest",
-            f"refine {status.refine_rate:3.1f} Hz {status.generator}",
+            f"refine {status.refine_rate:3.1f} Hz {status.refine_size[0]}x{status.refine_size[1]} {status.generator}",
         ]
         if meters.loading:
             words.append(meters.loading)

@@ -105,6 +105,11 @@ def test_lockstep_repeats_itself() -> None:
         assert np.array_equal(a.image, b.image)
 
 
+def test_instruments_show_the_size_of_keyframes(flight: Flight) -> None:
+    fly(flight, 1.0, advance=1.0)
+    assert flight.status().refine_size == flight.world.keyframes[-1].image.shape[1::-1] == (64, 40)
+
+
 def test_a_failing_generator_does_not_end_the_flight() -> None:
     flight = made(RaisingGenerator())
     fly(flight, 3.0, advance=0.5)

@@ -8,7 +8,7 @@ from core.flight import FlightStatus
 from viewer.controls import help_lines
 from viewer.hud import RED, Hud, Meters, text_picture
 
-STATUS = FlightStatus("autopilot", 1.25, 0.4, math.radians(90.0), 4.5, "classical")
+STATUS = FlightStatus("autopilot", 1.25, 0.4, math.radians(90.0), 4.5, (256, 160), "classical")
 
 
 def test_a_picture_is_drawn_once_for_the_same_text() -> None:
@@ -28,7 +28,7 @@ def test_recording_shows_in_red_and_dropped_frames_are_told() -> None:
 
 
 def test_unknown_height_is_no_error() -> None:
-    assert Hud().status_picture(FlightStatus("manual", 0.0, math.nan, 0.0, 0.0, "x"), Meters()).size
+    assert Hud().status_picture(FlightStatus("manual", 0.0, math.nan, 0.0, 0.0, (256, 160), "x"), Meters()).size
 
 
 def test_text_scales_with_the_display() -> None:
