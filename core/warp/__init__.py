@@ -21,7 +21,7 @@ class Warper(Protocol):
         ...
 
     def warp(self, layers: Sequence[Sequence[Keyframe]], camera: Camera, size: tuple[int, int]) -> list[Lookup]:
-        """Make the lookups of a frame: where the pixels of ``camera`` at ``size`` = (width, height) see the keyframes of each layer.
+        """Make a frame's lookups: where the pixels of ``camera`` at ``size`` = (width, height) see the keyframes of each layer.
 
         There are one or two layers, each a lookup of its own whose ``slot`` indexes its keyframes. A keyframe that several layers
         share is rasterised once.

@@ -39,7 +39,8 @@ def benchmark(warper: Warper, repeats: int = 20) -> dict[str, float]:
     """Time the mesh and the warp on a step forward with a turn; milliseconds, medians of ``repeats``.
 
     The share that is covered is asked for, as the display does, which on a GPU waits for the end. On a CPU the warp is bound by
-    the set-up of triangles while pixels are fewer than triangles, and by edge tests and the decoding of pixels when they are more.
+    the set-up of triangles while pixels are fewer than triangles, and by edge tests and the decoding of pixels when there are
+    more.
     """
     results: dict[str, float] = {}
     for name, (geometry, size) in CASES.items():

@@ -11,7 +11,7 @@ from core.machine import cores
 from core.warp import raster
 from core.warp.lookup import HOLE, Lookup
 from core.warp.recycler import Recycler
-from core.warp.visibility import Visibility, largest_quad, projection, rotation_homography
+from core.warp.visibility import Visibility, coarseness, largest_quad, projection, rotation_homography
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -98,7 +98,7 @@ class CpuWarper:
             for view in views:
                 raster.keep_nearest(_rows(view, top, bottom), surface, nearest)
             for i, view in enumerate(views):
-                raster.take_finest(_rows(view, top, bottom), i, view.coarseness, surface, nearest, finest, chosen)
+                raster.take_finest(_rows(view, top, bottom), i, coarseness(view.keyframe), surface, nearest, finest, chosen)
             for i, view in enumerate(views):
                 raster.show_sky(view.keyframe.sky, homographies[i], i, top, size, chosen)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,27 +11,19 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from core.warp.lookup import Lookup
-from core.warp.visibility import Visibility, largest_quad, projection, rotation_homography
+from core.errors import DeviceError
+from core.warp.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from core.camera import Camera
     from core.keyframe import Keyframe
+    from core.warp.lookup import Lookup
 
-_BLOCK = 256  # threads; registers, not this, bound the occupancy of all four kernels
+_KERNELS = ("project", "rasterise", "rasterise_large", "resolve")
 _OPTIONS = ("--std=c++14", "--fmad=false")  # fused multiply-adds would round differently from the twin
-
-_VIEW = np.dtype(
-    [
-        *((name, np.uint64) for name in ("surface", "uv", "disparity", "stretch", "sky")),
-        ("homography", np.float64, 9),
-        ("coarseness", np.float64),
-        ("sky_width", np.int32),
-        ("sky_height", np.int32),
-    ]
-)  # struct View of kernels.cu
+_FIRST, _LAST = -5, 0  # priorities of streams, from the highest to the lowest that there are on GPUs; CUDA clamps what is beyond
 
 
 def available() -> bool:
@@ -45,7 +39,7 @@ def available() -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class _Resident:
+class Resident:
     """What the kernels read of a keyframe, on the device."""
 
     vertices: Any
@@ -54,80 +48,100 @@ class _Resident:
     sky: Any
 
 
-class CudaWarper:
-    """Rasterises keyframes and weighs them against each other on the current device. Safe to call from several threads at once.
-
-    The arrays of its ``Visibility`` are CuPy arrays; those of its ``Lookup`` are NumPy arrays on the host.
-    """
+class _Device:
+    """What the warpers of one GPU share: the compiled kernels and the keyframes that live there."""
 
     def __init__(self) -> None:
         import cupy
 
-        self._cupy = cupy
+        self.cupy = cupy
         source = Path(__file__).with_name("kernels.cu").read_text(encoding="utf-8")
+        # CuPy keeps what it compiled on disk, by source, options and architecture
         module = cupy.RawModule(code=source, options=_OPTIONS)
-        self._project, self._rasterise, self._decode, self._resolve = (
-            module.get_function(name) for name in ("project", "rasterise", "decode", "resolve")
-        )
-        self._residents: WeakKeyDictionary[Keyframe, _Resident] = WeakKeyDictionary()
+        self.kernels = [module.get_function(name) for name in _KERNELS]
+        self._residents: WeakKeyDictionary[Keyframe, Resident] = WeakKeyDictionary()
+        self._lock = threading.Lock()
 
-    def rasterise(self, keyframe: Keyframe, camera: Camera, size: tuple[int, int]) -> Visibility:
-        """See what ``keyframe`` shows of its land in ``camera`` at ``size`` = (width, height) pixels."""
-        cupy, (width, height) = self._cupy, size
-        mesh, resident = keyframe.mesh, self._resident(keyframe)
-        vertex_count, quad_count = np.int32(len(mesh.vertices)), np.int32(len(mesh.quads))
-        matrix = projection(keyframe.camera, camera, size)
-        numbers = cupy.asarray(np.array([*matrix.ravel(), 1.0 / mesh.shape[1], 1.0 / mesh.shape[0]]))
-        points = cupy.empty((len(mesh.vertices), 4), np.float32)
-        growth = cupy.empty(len(mesh.vertices), np.float32)
-        _launch(self._project, len(mesh.vertices), resident.vertices, vertex_count, numbers, points, growth)
-
-        keys = cupy.zeros((height, width), np.uint64)
-        limits = (np.float64(limit) for limit in largest_quad(keyframe, camera, size))
-        target = (np.int32(width), np.int32(height))
-        quads = (resident.quads, resident.veiled, quad_count)
-        _launch(self._rasterise, len(mesh.quads), points, *quads, keys, *target, *limits)
-
-        surface = cupy.empty((height, width), np.uint8)
-        uv = cupy.empty((height, width, 2), np.float32)
-        disparity, stretch = (cupy.empty((height, width), np.float32) for _ in range(2))
-        geometry = (points, growth, resident.vertices, resident.quads)
-        _launch(self._decode, width * height, *geometry, keys, *target, surface, uv, disparity, stretch)
-        return Visibility(keyframe, camera, surface, uv, disparity, stretch)
-
-    def resolve(self, views: Sequence[Visibility], size: tuple[int, int]) -> Lookup:
-        """Weigh ``views`` of one camera against each other, as ``CpuWarper.resolve`` does."""
-        cupy, (width, height) = self._cupy, size
-        table = np.zeros(len(views), _VIEW)
-        skies = [self._resident(view.keyframe).sky for view in views]
-        for row, view, sky in zip(table, views, skies, strict=True):
-            arrays = (view.surface, view.uv, view.disparity, view.stretch, sky)
-            for name, array in zip(("surface", "uv", "disparity", "stretch", "sky"), arrays, strict=True):
-                row[name] = array.data.ptr
-            row["homography"] = rotation_homography(view.keyframe.camera, view.camera).ravel()
-            row["coarseness"] = view.coarseness
-            row["sky_height"], row["sky_width"] = sky.shape
-        slot = cupy.empty((height, width), np.int8)
-        uv = cupy.empty((height, width, 2), np.float32)
-        disparity, stretch = (cupy.empty((height, width), np.float32) for _ in range(2))
-        target = (np.int32(width), np.int32(height))
-        device_table = cupy.asarray(table.view(np.uint8))
-        count = np.int32(len(views))
-        _launch(self._resolve, width * height, device_table, count, *target, slot, uv, disparity, stretch)
-        return Lookup(*(cupy.asnumpy(array) for array in (uv, disparity, stretch, slot)))
-
-    def _resident(self, keyframe: Keyframe) -> _Resident:
-        """Return the keyframe's arrays on the device; they stay there as long as it lives."""
-        found = self._residents.get(keyframe)
+    def resident(self, keyframe: Keyframe, stream: Any) -> Resident:  # noqa: ANN401
+        """Return the keyframe's arrays on the device; they stay there as long as it lives. Waits where they have to be copied."""
+        with self._lock:
+            found = self._residents.get(keyframe)
         if found is None:
             mesh = keyframe.mesh
             arrays = (mesh.vertices, mesh.quads, mesh.veiled.view(np.uint8), keyframe.sky)
-            found = _Resident(*(self._cupy.asarray(np.ascontiguousarray(array)) for array in arrays))
-            self._residents[keyframe] = found
+            found = Resident(*(self._copied_there(np.ascontiguousarray(array), stream) for array in arrays))
+            stream.synchronize()  # other threads' streams know nothing of this one
+            with self._lock:
+                self._residents[keyframe] = found
+        return found
+
+    def _copied_there(self, array: np.ndarray[Any, Any], stream: Any) -> Any:  # noqa: ANN401
+        there = self.cupy.empty(array.shape, array.dtype)
+        there.set(array, stream=stream)
+        return there
+
+    def copied_here(self, array: Any, stream: Any) -> Any:  # noqa: ANN401
+        """Return a NumPy copy of ``array`` once the work on ``stream`` is done."""
+        with self.errors():
+            return self.cupy.asnumpy(array, stream=stream)
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turn what CuPy raises of a lost or full GPU into DeviceError."""
+        cuda = self.cupy.cuda
+        try:
+            yield
+        except (cuda.runtime.CUDARuntimeError, cuda.driver.CUDADriverError, cuda.memory.OutOfMemoryError) as error:
+            raise _device_error(error) from error
+
+
+class CudaWarper:
+    """Makes lookups on CuPy's current device; they are ``DeviceLookup``s. Safe to call from several threads at once.
+
+    Every thread has a workspace of its own, with a stream. ``warp`` returns when the work is on the stream. All methods raise
+    DeviceError when the GPU fails, the constructor also when the kernels do not compile.
+    """
+
+    fallback: str | None = None  # as in ``Warper``
+
+    def __init__(self, device: _Device | None = None, priority: int = _FIRST) -> None:
+        """Warp on the GPU, on streams of ``priority``; ``device`` is another warper's, to share."""
+        self._device = device or _opened()
+        self._priority = priority
+        self._local = threading.local()
+
+    def background(self) -> CudaWarper:
+        """Return the warper for work that must not delay this one's: its streams come last. Keyframes are shared."""
+        return CudaWarper(self._device, _LAST)
+
+    def prepare(self, keyframe: Keyframe) -> None:
+        """Build the mesh of ``keyframe`` and copy it to the device."""
+        with self._device.errors():
+            self._device.resident(keyframe, self._workspace().stream)
+
+    def warp(self, layers: Sequence[Sequence[Keyframe]], camera: Camera, size: tuple[int, int]) -> list[Lookup]:
+        """See ``Warper.warp``."""
+        with self._device.errors():
+            workspace = self._workspace()
+            keyframes = dict.fromkeys(keyframe for layer in layers for keyframe in layer)
+            residents = {keyframe: self._device.resident(keyframe, workspace.stream) for keyframe in keyframes}
+            return workspace.warp(layers, residents, camera, size)
+
+    def _workspace(self) -> Workspace:
+        found: Workspace | None = getattr(self._local, "workspace", None)
+        if found is None:
+            device = self._device
+            found = self._local.workspace = Workspace(device.cupy, device.kernels, self._priority, device.copied_here)
         return found
 
 
-def _launch(kernel: Any, count: int, *arguments: Any) -> None:  # noqa: ANN401
-    """Run ``kernel`` with one thread for each of ``count`` items."""
-    if count:
-        kernel(((count + _BLOCK - 1) // _BLOCK,), (_BLOCK,), arguments)
+def _opened() -> _Device:
+    try:
+        return _Device()
+    except Exception as error:  # a driver, a compiler and their libraries are met here: anything may be wrong with them
+        raise _device_error(error) from error
+
+
+def _device_error(error: Exception) -> DeviceError:
+    reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return DeviceError(f"the GPU cannot warp ({reason}): the processor does, until the program is started anew")

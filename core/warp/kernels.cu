@@ -1,12 +1,15 @@
 // The warp on a GPU: the same program as raster.py, operation for operation, so that (without fused multiply-adds) both give the same bits.
 //
+// A frame is four launches, whatever the number of keyframes and layers: project, rasterise, rasterise_large, resolve. All of them
+// take one argument, a Frame in device memory, so that they never change from frame to frame: blockIdx.y is the view or the layer,
+// there are threads for as much as the buffers hold, and those beyond what the frame has return.
+//
 // Memory traffic, compulsory bytes, caches taken as perfect for geometry (a mesh of 512x320 is 10 MB and lives in L2):
-//   project    20 read + 20 written a vertex
-//   rasterise  17 read a quad, 16 read a vertex; 8 to clear a key, 16 to read and write it at least once a covered pixel
-//   decode     8 read + 17 written a pixel; 28 read a vertex (16 + 4 + 8), 16 a quad
-//   resolve    17 read a pixel and keyframe + 17 written a pixel
-// One keyframe, 512x320 to 1280x720: 83 B a pixel * 0.92 M + 84 B a vertex * 0.17 M + 33 B a quad * 0.16 M = 96 MB,
-// a floor of 0.1 ms at 936 GB/s. Edge functions are float64 (about 20 Mflop a view, 0.1 ms where float64 runs at 1/64 of float32).
+//   project    20 read + 20 written a vertex; 8 to clear a key
+//   rasterise  17 read a quad, 16 read a vertex; 16 to read and write a key at least once a covered pixel
+//   resolve    8 read a pixel and view + 20 written a pixel and layer; 28 read a vertex (16 + 4 + 8), 16 a quad
+// One keyframe, 512x320 to 1280x720: 52 B a pixel * 0.92 M + 84 B a vertex * 0.17 M + 33 B a quad * 0.16 M = 67 MB: divide by the
+// bandwidth for the floor. Edge functions and weights are float64, which runs at 1/64 of float32 on most GPUs.
 
 typedef unsigned long long u64;
 typedef unsigned char u8;
@@ -19,32 +22,70 @@ typedef unsigned char u8;
 #define AGREEMENT 0.92
 #define SKY 0.5f
 #define HOLE (-1)
+#define THIN_COLUMNS 64
+#define THIN_ROWS 40
 enum { NOTHING = 0, VEILED = 1, LAND = 2 };
 #define LAND_BIT (1ull << 63)
+#define INFINITE __uint_as_float(0x7f800000u)
 
-struct Shape { int width, height; };
+#define LARGE 64  // pixels of a quad's box from which a warp shares it: one thread would make 31 others wait
+#define WARP 32
+#define TILE_COLUMNS 8  // pixels that a warp tests at once: 8 x 4
+#define TILE_ROWS 4
+#define MOST_LAYERS 2
+#define MOST_MEMBERS 128
 
-// One keyframe as resolve needs it; mirrored by VIEW in cuda.py.
+// The structs are mirrored by frame_table.py.
+
+// One keyframe seen by the camera.
 struct View {
-    const u8 *surface;
-    const float *uv, *disparity, *stretch, *sky;
-    double homography[9];  // target uv to keyframe uv for what lies at infinity
-    double coarseness;     // geometry pixels per image pixel
-    int sky_width, sky_height;
+    const float *vertices, *sky;  // of the keyframe, as are quads and veiled
+    const int4 *quads;
+    const u8 *veiled;
+    float4 *points;  // of each vertex: target x, y in pixels, target disparity, q = z / z' (0 where unusable)
+    float *growth;   // of each vertex: stretch
+    u64 *keys;       // of each pixel: land bit | disparity bits | triangle number, 0 where nothing is seen
+    double matrix[12], cell[2], limit[2];  // projection (3, 4); size of a geometry pixel in uv; largest quad in target pixels
+    double homography[9];                  // target uv to keyframe uv for what lies at infinity
+    double coarseness;                     // geometry pixels per image pixel
+    int vertex_count, quad_count, sky_width, sky_height;
 };
 
+struct Summary {
+    float2 thin[THIN_ROWS * THIN_COLUMNS];  // disparity, slot
+    unsigned holes;                         // pixels
+};
+
+// One lookup to make.
+struct Layer {
+    float4 *texels;  // u, v, disparity, slot
+    float *stretch;
+    Summary *summary;
+    int count;
+    u8 members[MOST_MEMBERS];  // the view of each slot
+};
+
+struct Frame {
+    Layer layers[MOST_LAYERS];
+    int2 *large;  // view, quad
+    unsigned *large_count;
+    int width, height, view_count, layer_count;
+    // the views follow
+};
+
+struct Part { int x, y, columns, rows; };  // every columns-th column from x and every rows-th row from y
+
+__device__ static inline const View &view_of(const Frame *frame, int i) { return ((const View *)(frame + 1))[i]; }
 __device__ static inline long long thread_index() { return (long long)blockIdx.x * blockDim.x + threadIdx.x; }
+__device__ static inline long long thread_count() { return (long long)gridDim.x * blockDim.x; }
 __device__ static inline float smallest(float a, float b, float c, float d) { return fminf(fminf(a, b), fminf(c, d)); }
 __device__ static inline float largest(float a, float b, float c, float d) { return fmaxf(fmaxf(a, b), fmaxf(c, d)); }
 __device__ static inline double smallest(double a, double b, double c) { return fmin(fmin(a, b), c); }
 __device__ static inline double largest(double a, double b, double c) { return fmax(fmax(a, b), c); }
 
-// One thread a vertex: (u, v, disparity, slopes) to target x, y in pixels, target disparity, q = z / z' (0 where unusable); and
-// stretch. m is the projection matrix (3, 4) and the size of a geometry pixel in uv.
-extern "C" __global__ void project(const float *vertices, int count, const double *m, float4 *points, float *stretch) {
-    long long i = thread_index();
-    if (i >= count) return;
-    const float *vertex = vertices + 5 * i;
+__device__ static void project_vertex(const View &view, long long i) {
+    const float *vertex = view.vertices + 5 * i;
+    const double *m = view.matrix, *cell = view.cell;
     double u = vertex[0], v = vertex[1], d = vertex[2], g = vertex[3], h = vertex[4];
     double depth = m[8] * u + m[9] * v + m[10] + m[11] * d;
     float4 point = {0.0f, 0.0f, 0.0f, 0.0f};
@@ -56,122 +97,136 @@ extern "C" __global__ void project(const float *vertices, int count, const doubl
         point.z = (float)(d * q);
         point.w = (float)q;
         double along_u = m[8] + m[11] * g, along_v = m[9] + m[11] * h;
-        double xu = (m[0] + m[3] * g - x * along_u) * m[12], xv = (m[1] + m[3] * h - x * along_v) * m[13];
-        double yu = (m[4] + m[7] * g - y * along_u) * m[12], yv = (m[5] + m[7] * h - y * along_v) * m[13];
+        double xu = (m[0] + m[3] * g - x * along_u) * cell[0], xv = (m[1] + m[3] * h - x * along_v) * cell[1];
+        double yu = (m[4] + m[7] * g - y * along_u) * cell[0], yv = (m[5] + m[7] * h - y * along_v) * cell[1];
         double total = xu * xu + xv * xv + yu * yu + yv * yv, area = xu * yv - xv * yu;
         double longer = 0.5 * (total + sqrt(fmax(total * total - 4.0 * area * area, 0.0)));
-        stretch[i] = (float)(q * sqrt(fmax(fabs(area), longer * STREAK * STREAK)));
+        view.growth[i] = (float)(q * sqrt(fmax(fabs(area), longer * STREAK * STREAK)));
     }
-    points[i] = point;
+    view.points[i] = point;
 }
 
-__device__ static void triangle(float4 a, float4 b, float4 c, u64 *keys, Shape target, u64 label) {
+// One thread a vertex, and all of them clear what the other kernels add to.
+extern "C" __global__ void project(const Frame *frame) {
+    long long i = thread_index(), pixels = (long long)frame->width * frame->height;
+    if (i == 0 && blockIdx.y == 0) {
+        *frame->large_count = 0;
+        for (int layer = 0; layer < frame->layer_count; layer++) frame->layers[layer].summary->holes = 0;
+    }
+    if ((int)blockIdx.y >= frame->view_count) return;
+    const View &view = view_of(frame, blockIdx.y);
+    for (long long pixel = i; pixel < pixels; pixel += thread_count()) view.keys[pixel] = 0;
+    if (i < view.vertex_count) project_vertex(view, i);
+}
+
+// The part of the pixels of triangle a, b, c (clockwise on screen) into keys.
+__device__ static void triangle(float4 a, float4 b, float4 c, u64 *keys, const Frame *frame, u64 label, Part part) {
     double ax = a.x, ay = a.y, bx = b.x, by = b.y, cx = c.x, cy = c.y;
     double area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax);
     if (!(area > 0.0)) return;  // seen from behind, or edge-on
-    int left = (int)fmax(ceil(smallest(ax, bx, cx) - 0.5), 0.0);
-    int right = (int)fmin(floor(largest(ax, bx, cx) - 0.5), target.width - 1.0);
-    int upper = (int)fmax(ceil(smallest(ay, by, cy) - 0.5), 0.0);
-    int lower = (int)fmin(floor(largest(ay, by, cy) - 0.5), target.height - 1.0);
+    int left = (int)fmax(ceil(smallest(ax, bx, cx) - 0.5), 0.0) + part.x;
+    int right = (int)fmin(floor(largest(ax, bx, cx) - 0.5), frame->width - 1.0);
+    int upper = (int)fmax(ceil(smallest(ay, by, cy) - 0.5), 0.0) + part.y;
+    int lower = (int)fmin(floor(largest(ay, by, cy) - 0.5), frame->height - 1.0);
     double da = a.z / area, db = b.z / area, dc = c.z / area;
-    for (int y = upper; y <= lower; y++) {
+    for (int y = upper; y <= lower; y += part.rows) {
         double ea = (cx - bx) * (y + 0.5 - by) - (cy - by) * (left + 0.5 - bx);
         double eb = (ax - cx) * (y + 0.5 - cy) - (ay - cy) * (left + 0.5 - cx);
         double ec = (bx - ax) * (y + 0.5 - ay) - (by - ay) * (left + 0.5 - ax);
-        for (int x = left; x <= right; x++) {
+        for (int x = left; x <= right; x += part.columns) {
             if (ea >= 0.0 && eb >= 0.0 && ec >= 0.0) {
                 float disparity = (float)(ea * da + eb * db + ec * dc);
                 u64 key = ((u64)__float_as_uint(disparity) << 32) | label;
-                u64 *place = keys + (long long)y * target.width + x;
+                u64 *place = keys + (long long)y * frame->width + x;
                 if (key > *place) atomicMax(place, key);  // most of what is hidden never reaches the atomic unit
             }
-            ea -= cy - by;
-            eb -= ay - cy;
-            ec -= by - ay;
+            ea -= part.columns * (cy - by);  // exact, as all edge functions are: positions lie on a grid
+            eb -= part.columns * (ay - cy);
+            ec -= part.columns * (by - ay);
         }
     }
 }
 
-// One thread a quad: its two triangles into keys = land bit | disparity bits | triangle number. keys start at 0.
-extern "C" __global__ void rasterise(const float4 *points, const int4 *quads, const u8 *veiled, int count, u64 *keys, int width,
-                                     int height, double limit_x, double limit_y) {
-    long long i = thread_index();
-    if (i >= count) return;
-    int4 quad = quads[i];
+// The part of the pixels of quad i into keys. With defer a quad whose box has many pixels is left alone, and true returned.
+__device__ static bool draw_quad(const Frame *frame, const View &view, long long i, Part part, bool defer) {
+    int4 quad = view.quads[i];
+    const float4 *points = view.points;
     float4 a = points[quad.x], b = points[quad.y], c = points[quad.z], d = points[quad.w];
     float upper = smallest(a.y, b.y, c.y, d.y), lower = largest(a.y, b.y, c.y, d.y);
     float first = smallest(a.x, b.x, c.x, d.x), last = largest(a.x, b.x, c.x, d.x);
-    if (!(lower >= 0.0f && upper <= height && lower - upper <= limit_y)) return;
-    if (!(last >= 0.0f && first <= width && last - first <= limit_x)) return;
-    if (!(smallest(a.w, b.w, c.w, d.w) > 0.0f)) return;
-    u64 label = (veiled[i] ? 0ull : LAND_BIT) | (u64)(2 * i);
-    Shape target = {width, height};
-    triangle(a, b, c, keys, target, label);
-    triangle(d, c, b, keys, target, label + 1);
+    if (!(lower >= 0.0f && upper <= frame->height && lower - upper <= view.limit[1])) return false;
+    if (!(last >= 0.0f && first <= frame->width && last - first <= view.limit[0])) return false;
+    if (!(smallest(a.w, b.w, c.w, d.w) > 0.0f)) return false;
+    if (defer) {
+        float columns = fminf(last, frame->width) - fmaxf(first, 0.0f), rows = fminf(lower, frame->height) - fmaxf(upper, 0.0f);
+        if (columns * rows > LARGE) return true;
+    }
+    u64 label = (view.veiled[i] ? 0ull : LAND_BIT) | (u64)(2 * i);
+    triangle(a, b, c, view.keys, frame, label, part);
+    triangle(d, c, b, view.keys, frame, label + 1, part);
+    return false;
 }
 
-// One thread a pixel: its key into surface, uv, disparity and stretch.
-extern "C" __global__ void decode(const float4 *points, const float *growth, const float *vertices, const int4 *quads,
-                                  const u64 *keys, int width, int height, u8 *surface, float *uv, float *disparity,
-                                  float *stretch) {
+// One thread a quad; large ones are left in a list.
+extern "C" __global__ void rasterise(const Frame *frame) {
     long long i = thread_index();
-    if (i >= (long long)width * height) return;
-    u64 key = keys[i];
-    if (key == 0) {
-        surface[i] = NOTHING;
-        uv[2 * i] = uv[2 * i + 1] = disparity[i] = stretch[i] = 0.0f;
-        return;
+    if ((int)blockIdx.y >= frame->view_count) return;
+    const View &view = view_of(frame, blockIdx.y);
+    if (i >= view.quad_count) return;
+    Part all = {0, 0, 1, 1};
+    if (draw_quad(frame, view, i, all, true)) {
+        int2 entry = {(int)blockIdx.y, (int)i};
+        frame->large[atomicAdd(frame->large_count, 1u)] = entry;
     }
+}
+
+// One warp a large quad, until the list is done.
+extern "C" __global__ void rasterise_large(const Frame *frame) {
+    int lane = threadIdx.x % WARP;
+    Part part = {lane % TILE_COLUMNS, lane / TILE_COLUMNS, TILE_COLUMNS, TILE_ROWS};
+    for (long long i = thread_index() / WARP; i < *frame->large_count; i += thread_count() / WARP) {
+        int2 entry = frame->large[i];
+        draw_quad(frame, view_of(frame, entry.x), entry.y, part, false);
+    }
+}
+
+// What a key says of the surface in a pixel.
+__device__ static inline int surface_of(u64 key) { return key == 0 ? NOTHING : key & LAND_BIT ? LAND : VEILED; }
+__device__ static inline float disparity_of(u64 key) { return __uint_as_float((unsigned)((key & ~LAND_BIT) >> 32)); }
+
+// The triangle in a pixel: its corners, their weights for uv, and the stretch there.
+struct Hit {
+    int a, b, c;
+    double wa, wb, wc;
+    float stretch;
+};
+
+__device__ static Hit hit(const View &view, u64 key, double x, double y) {
     unsigned label = (unsigned)key;
-    int4 quad = quads[label >> 1];
-    int j = quad.x, k = quad.y, l = quad.z;
-    if (label & 1) { j = quad.w; k = quad.z; l = quad.y; }
-    double x = i % width + 0.5, y = i / width + 0.5;
-    float4 a = points[j], b = points[k], c = points[l];
+    int4 quad = view.quads[label >> 1];
+    Hit out = {quad.x, quad.y, quad.z, 0.0, 0.0, 0.0, 0.0f};
+    if (label & 1) { out.a = quad.w; out.b = quad.z; out.c = quad.y; }
+    float4 a = view.points[out.a], b = view.points[out.b], c = view.points[out.c];
     double ax = a.x - x, ay = a.y - y, bx = b.x - x, by = b.y - y, cx = c.x - x, cy = c.y - y;
     double ea = bx * cy - by * cx, eb = cx * ay - cy * ax, ec = ax * by - ay * bx;
-    double wa = ea * a.w, wb = eb * b.w, wc = ec * c.w;
-    double total = wa + wb + wc;
-    float au = vertices[5 * j], av = vertices[5 * j + 1], bu = vertices[5 * k], bv = vertices[5 * k + 1];
-    float cu = vertices[5 * l], cv = vertices[5 * l + 1];
-    surface[i] = key & LAND_BIT ? LAND : VEILED;
-    uv[2 * i] = (float)((wa * au + wb * bu + wc * cu) / total);
-    uv[2 * i + 1] = (float)((wa * av + wb * bv + wc * cv) / total);
-    disparity[i] = __uint_as_float((unsigned)((key & ~LAND_BIT) >> 32));
-    stretch[i] = (float)((ea * growth[j] + eb * growth[k] + ec * growth[l]) / (ea + eb + ec));
+    out.wa = ea * a.w;
+    out.wb = eb * b.w;
+    out.wc = ec * c.w;
+    out.stretch = (float)((ea * view.growth[out.a] + eb * view.growth[out.b] + ec * view.growth[out.c]) / (ea + eb + ec));
+    return out;
 }
 
-// One thread a pixel: the keyframe that shows it, and through what.
-extern "C" __global__ void resolve(const View *views, int count, int width, int height, signed char *slot, float *uv,
-                                   float *disparity, float *stretch) {
-    long long i = thread_index();
-    if (i >= (long long)width * height) return;
-    int top = NOTHING, chosen = HOLE;
-    float nearest = 0.0f, finest = 3.4028235e38f;
-    for (int k = 0; k < count; k++) {
-        int surface = views[k].surface[i];
-        float d = views[k].disparity[i];
-        if (surface > top || (surface == top && d > nearest)) { top = surface; nearest = d; }
-    }
-    for (int k = 0; k < count && top != NOTHING; k++) {
-        int surface = views[k].surface[i];
-        float d = views[k].disparity[i];
-        if (surface == NOTHING || d < AGREEMENT * nearest) continue;
-        if (surface != top && AGREEMENT * d > nearest) continue;  // a veil before land
-        float fineness = (float)(views[k].stretch[i] * views[k].coarseness);
-        if (fineness < finest) { finest = fineness; chosen = k; }
-    }
-    float out_u = 0.0f, out_v = 0.0f, out_disparity = 0.0f, out_stretch = 0.0f;
-    if (chosen != HOLE) {
-        const View &view = views[chosen];
-        out_u = view.uv[2 * i];
-        out_v = view.uv[2 * i + 1];
-        out_disparity = view.disparity[i];
-        out_stretch = view.stretch[i];
-    }
-    double u = (i % width + 0.5) / width, v = (i / width + 0.5) / height;
-    for (int k = 0; k < count && chosen == HOLE; k++) {
-        const View &view = views[k];
+struct Pixel {
+    float4 texel;
+    float stretch;
+};
+
+// The sky that rotation alone leads to, in the first keyframe that has some there.
+__device__ static Pixel sky(const Frame *frame, const Layer &layer, long long i) {
+    Pixel out = {{0.0f, 0.0f, 0.0f, (float)HOLE}, 0.0f};
+    double u = (i % frame->width + 0.5) / frame->width, v = (i / frame->width + 0.5) / frame->height;
+    for (int k = 0; k < layer.count; k++) {
+        const View &view = view_of(frame, layer.members[k]);
         const double *h = view.homography;
         double depth = h[6] * u + h[7] * v + h[8];
         if (!(depth > 1e-6)) continue;
@@ -179,14 +234,62 @@ extern "C" __global__ void resolve(const View *views, int count, int width, int 
         if (!(su >= 0.0 && su <= 1.0 && sv >= 0.0 && sv <= 1.0)) continue;
         int column = min((int)(su * view.sky_width), view.sky_width - 1), row = min((int)(sv * view.sky_height), view.sky_height - 1);
         if (!(view.sky[(long long)row * view.sky_width + column] >= SKY)) continue;
-        chosen = k;
-        out_u = (float)su;
-        out_v = (float)sv;
-        out_stretch = 1.0f;
+        Pixel seen = {{(float)su, (float)sv, 0.0f, (float)k}, 1.0f};
+        return seen;
     }
-    slot[i] = (signed char)chosen;
-    uv[2 * i] = out_u;
-    uv[2 * i + 1] = out_v;
-    disparity[i] = out_disparity;
-    stretch[i] = out_stretch;
+    return out;
+}
+
+// The keyframe of a layer that shows pixel i, and through what.
+__device__ static Pixel resolved(const Frame *frame, const Layer &layer, long long i) {
+    int top = NOTHING, chosen = HOLE;
+    float nearest = 0.0f, finest = INFINITE;
+    for (int k = 0; k < layer.count; k++) {
+        u64 key = view_of(frame, layer.members[k]).keys[i];
+        int surface = surface_of(key);
+        float d = disparity_of(key);
+        if (surface > top || (surface == top && d > nearest)) { top = surface; nearest = d; }
+    }
+    double x = i % frame->width + 0.5, y = i / frame->width + 0.5;
+    Hit best = {0, 0, 0, 0.0, 0.0, 0.0, 0.0f};
+    for (int k = 0; k < layer.count && top != NOTHING; k++) {
+        const View &view = view_of(frame, layer.members[k]);
+        u64 key = view.keys[i];
+        int surface = surface_of(key);
+        float d = disparity_of(key);
+        if (surface == NOTHING || d < AGREEMENT * nearest) continue;
+        if (surface != top && AGREEMENT * d > nearest) continue;  // a veil before land
+        Hit seen = hit(view, key, x, y);
+        float fineness = (float)(seen.stretch * view.coarseness);
+        if (fineness < finest) { finest = fineness; chosen = k; best = seen; }
+    }
+    if (chosen == HOLE) return sky(frame, layer, i);
+    const View &view = view_of(frame, layer.members[chosen]);
+    const float *a = view.vertices + 5 * (long long)best.a, *b = view.vertices + 5 * (long long)best.b;
+    const float *c = view.vertices + 5 * (long long)best.c;
+    double total = best.wa + best.wb + best.wc;
+    float u = (float)((best.wa * a[0] + best.wb * b[0] + best.wc * c[0]) / total);
+    float v = (float)((best.wa * a[1] + best.wb * b[1] + best.wc * c[1]) / total);
+    Pixel out = {{u, v, disparity_of(view.keys[i]), (float)chosen}, best.stretch};
+    return out;
+}
+
+// One thread a pixel of each layer; those beyond the last pixel make the thinned lookup, resolving its pixels once more.
+extern "C" __global__ void resolve(const Frame *frame) {
+    if ((int)blockIdx.y >= frame->layer_count) return;
+    const Layer &layer = frame->layers[blockIdx.y];
+    long long i = thread_index(), pixels = (long long)frame->width * frame->height, thin = i - pixels;
+    if (thin >= THIN_COLUMNS * THIN_ROWS) return;
+    if (thin >= 0) {
+        int column = (int)((thin % THIN_COLUMNS + 0.5) * frame->width / THIN_COLUMNS);
+        int row = (int)((thin / THIN_COLUMNS + 0.5) * frame->height / THIN_ROWS);
+        Pixel pixel = resolved(frame, layer, (long long)row * frame->width + column);
+        float2 seen = {pixel.texel.z, pixel.texel.w};
+        layer.summary->thin[thin] = seen;
+        return;
+    }
+    Pixel pixel = resolved(frame, layer, i);
+    layer.texels[i] = pixel.texel;
+    layer.stretch[i] = pixel.stretch;
+    if (pixel.texel.w < 0.0f) atomicAdd(&layer.summary->holes, 1u);
 }

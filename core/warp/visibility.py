@@ -36,11 +36,11 @@ class Visibility:
     disparity: NDArray[np.float32]  # in the target camera
     stretch: NDArray[np.float32]  # as in Lookup
 
-    @property
-    def coarseness(self) -> float:
-        """Geometry pixels per image pixel, linear: ``stretch`` times this is target pixels per image pixel."""
-        (h, w), (height, width) = self.keyframe.disparity.shape, self.keyframe.image.shape[:2]
-        return float(np.sqrt((h * w) / (height * width)))
+
+def coarseness(keyframe: Keyframe) -> float:
+    """Geometry pixels per image pixel, linear: stretch times this is target pixels per image pixel."""
+    (h, w), (height, width) = keyframe.disparity.shape, keyframe.image.shape[:2]
+    return float(np.sqrt((h * w) / (height * width)))
 
 
 def _uv_from_ray(lens: Intrinsics) -> NDArray[np.float64]:

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import shutil
+import sys
+from pathlib import Path
+
 import pytest
 
 from core.warp.cpu import CpuWarper
@@ -8,3 +12,23 @@ from core.warp.cpu import CpuWarper
 @pytest.fixture(scope="session")
 def warper():
     return CpuWarper(2)
+
+
+@pytest.fixture(scope="session")
+def kernels(tmp_path_factory):
+    """The stand-in for CuPy as a module, and the kernels compiled for it."""
+    if shutil.which("c++") is None:
+        pytest.skip("no C++ compiler")
+    sys.path.insert(0, str(Path(__file__).parent / "shim"))
+    import host_cupy
+
+    return host_cupy, host_cupy.compiled(tmp_path_factory.mktemp("kernels"))
+
+
+@pytest.fixture
+def cupy(kernels, monkeypatch):
+    """A fresh stand-in for CuPy, imported as such."""
+    module, library = kernels
+    cupy = module.HostCupy(library)
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    return cupy

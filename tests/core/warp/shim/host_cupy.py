@@ -1,9 +1,16 @@
-"""A stand-in for CuPy whose device is the host: arrays are NumPy's, kernels are ``kernels.cu`` compiled by the C++ compiler."""
+"""A stand-in for CuPy whose device is the host: arrays are NumPy's, kernels are ``kernels.cu`` compiled by the C++ compiler.
+
+As on a GPU, nothing on a stream happens before somebody waits for it; a captured graph does its launches anew with what is then in
+memory; fresh memory holds garbage, and so does memory that was given back.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import subprocess
+import threading
+import weakref
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,36 +18,177 @@ import numpy as np
 
 SHIM = Path(__file__).parent
 KERNELS = SHIM.parents[3] / "core" / "warp" / "kernels.cu"
-SCALARS = {np.int32: ctypes.c_int, np.float64: ctypes.c_double}
+GARBAGE = 77
+TO_DEVICE = 1
 
 
-class Array(np.ndarray):
-    @property
-    def data(self):
-        return SimpleNamespace(ptr=self.ctypes.data)
+class RuntimeLost(RuntimeError):
+    pass
 
 
-def build(folder):
-    """Compile the kernels into a library; returns a module that behaves like ``cupy``."""
+class DriverLost(RuntimeError):
+    pass
+
+
+class Full(MemoryError):
+    pass
+
+
+def compiled(folder):
+    """Compile the kernels into a library and load it."""
     library = folder / "kernels.so"
     options = ("-O2", "-ffp-contract=off", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror")
     sources = ("-I", SHIM, "-I", KERNELS.parent, SHIM / "host.cpp", "-o", library)
     subprocess.run(["c++", *options, *sources], check=True)
-    loaded = ctypes.CDLL(str(library))
+    return ctypes.CDLL(str(library))
 
-    def kernel(name):
-        function = getattr(loaded, f"host_{name}")
+
+class HostCupy:
+    """What ``import cupy`` gives; ``count`` counts its calls, and ``broken`` is raised by the next ones when set."""
+
+    def __init__(self, library):
+        self.library = library
+        self.count = Counter()
+        self.broken = None
+        self.streams = weakref.WeakValueDictionary()
+        self.local = threading.local()
+        self.cuda = SimpleNamespace(
+            Stream=lambda **options: Stream(self, **options),
+            Event=Event,
+            alloc_pinned_memory=self._pinned,
+            runtime=SimpleNamespace(
+                CUDARuntimeError=RuntimeLost,
+                getDeviceCount=lambda: 1,
+                memcpyAsync=self._memcpy,
+                memcpyHostToDevice=TO_DEVICE,
+            ),
+            driver=SimpleNamespace(CUDADriverError=DriverLost),
+            memory=SimpleNamespace(OutOfMemoryError=Full),
+        )
+
+    def use(self, what):
+        self.count[what] += 1
+        if self.broken is not None:
+            raise self.broken
+
+    def RawModule(self, code, options):  # noqa: N802
+        assert "--fmad=false" in options
+        assert "rasterise_large" in code
+        self.use("compile")
+        return SimpleNamespace(get_function=self._kernel)
+
+    def _kernel(self, name):
+        function = getattr(self.library, f"host_{name}")
 
         def launch(grid, block, arguments):
-            passed = (ctypes.c_void_p(a.ctypes.data) if isinstance(a, np.ndarray) else SCALARS[type(a)](a) for a in arguments)
-            function(ctypes.c_uint(grid[0]), ctypes.c_uint(block[0]), *passed)
+            (table,) = arguments
+            columns, rows = (*grid, 1)[:2]
+            place = table.data.ptr
+
+            def run():
+                self.use("kernel")
+                function(*map(ctypes.c_uint, (columns, rows, *block)), ctypes.c_void_p(place))
+
+            self.local.stream.put(run)
 
         return launch
 
-    return SimpleNamespace(
-        RawModule=lambda code, options: SimpleNamespace(get_function=kernel),  # noqa: ARG005 - CuPy's signature
-        asarray=lambda a: np.array(a).view(Array),
-        empty=lambda shape, dtype: np.full(shape, 77, dtype).view(Array),
-        zeros=lambda shape, dtype: np.zeros(shape, dtype).view(Array),
-        asnumpy=np.asarray,
-    )
+    def empty(self, shape, dtype):
+        self.use("allocation")
+        memory = np.full(np.prod(shape, dtype=int) * np.dtype(dtype).itemsize, GARBAGE, np.uint8)
+        weakref.finalize(memory, ctypes.memset, memory.ctypes.data, GARBAGE, memory.nbytes)
+        array = memory.view(dtype).reshape(shape).view(Array)
+        return array
+
+    def _pinned(self, size):
+        self.use("pinned")
+        return Pinned(size)
+
+    def _memcpy(self, target, source, size, kind, stream):
+        assert kind == TO_DEVICE
+        self.streams[stream].put(lambda: ctypes.memmove(target, source, size))
+
+    def asnumpy(self, array, stream):
+        self.use("copy")
+        stream.synchronize()
+        return np.array(array, copy=True).view(np.ndarray)
+
+
+class Array(np.ndarray):
+    """A device array: ``data.ptr`` is its address."""
+
+    @property
+    def data(self):
+        return SimpleNamespace(ptr=self.ctypes.data)
+
+    def set(self, array, stream):
+        staged = array.tobytes()
+        stream.put(lambda: ctypes.memmove(self.ctypes.data, staged, len(staged)))
+
+
+class Pinned(bytearray):
+    """Page-locked host memory."""
+
+    @property
+    def ptr(self):
+        return ctypes.addressof(ctypes.c_char.from_buffer(self))
+
+
+class Stream:
+    """What was put on it runs, in order, when somebody waits."""
+
+    def __init__(self, cupy, *, non_blocking, priority):
+        assert non_blocking, "or it would wait for the default stream"
+        self.priority = priority
+        self._cupy, self._queue, self._captured = cupy, [], None
+        self._running = threading.RLock()
+        cupy.use("stream")
+        cupy.streams[self.ptr] = self
+
+    @property
+    def ptr(self):
+        return id(self)
+
+    def put(self, work):
+        (self._queue if self._captured is None else self._captured).append(work)
+
+    def synchronize(self):
+        assert self._captured is None, "no waiting during capture"
+        self._cupy.use("wait")
+        with self._running:
+            while self._queue:
+                self._queue.pop(0)()
+
+    def record(self, event):
+        event.stream = self
+
+    def begin_capture(self):
+        self._captured = []
+
+    def end_capture(self):
+        work, self._captured = self._captured, None
+
+        def launch(stream):
+            self._cupy.use("graph")
+            for step in work:
+                stream.put(step)
+
+        return SimpleNamespace(launch=launch)
+
+    def __enter__(self):
+        self._cupy.local.stream = self
+
+    def __exit__(self, *_):
+        del self._cupy.local.stream
+
+
+class Event:
+    """Nothing follows an event before it is waited for, so that it stands for the end of its stream."""
+
+    def __init__(self, *, disable_timing):
+        assert disable_timing
+        self.stream = None
+
+    def synchronize(self):
+        if self.stream is not None:
+            self.stream.synchronize()
