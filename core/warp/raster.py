@@ -179,7 +179,7 @@ def take_finest(
                 continue
             if s != top_surface[y, x] and AGREEMENT * d > front:  # a veil before land
                 continue
-            fineness = view_stretch[y, x] * coarseness
+            fineness = np.float32(view_stretch[y, x] * coarseness)  # as it is kept, or an equal one would seem finer
             if fineness < finest[y, x]:
                 finest[y, x] = fineness
                 slots[y, x] = slot

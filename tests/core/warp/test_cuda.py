@@ -53,7 +53,7 @@ SCENES = scenes()
 
 
 @pytest.fixture
-def host(cupy):
+def host(cupy):  # noqa: ARG001 - it imports that
     """CudaWarper on the stand-in for CuPy."""
     return cuda.CudaWarper()
 
@@ -148,12 +148,12 @@ def test_no_keyframes_give_only_holes(host, warper):
 
 @fuzzed
 @given(data=st.data(), pose=CAMERAS)
-def test_two_layers_share_keyframes(cupy, warper, data, pose):
+def test_two_layers_share_keyframes(host, warper, data, pose):
     """Any two layers, of the same keyframes or others, in any order, even twice."""
     frames = list(SCENES.values())
     layers = data.draw(st.lists(st.lists(st.sampled_from(frames), max_size=6), min_size=1, max_size=2))
     camera = moved(frames[0].camera, **pose)
-    found = cuda.CudaWarper().warp(layers, camera, (64, 40))
+    found = host.warp(layers, camera, (64, 40))
     for one, other in zip(found, warper.warp(layers, camera, (64, 40)), strict=True):
         same(one, other)
 
@@ -166,7 +166,7 @@ def test_layers_that_do_not_fit_are_refused(host):
         host.warp([[frame] * 128], frame.camera, (16, 10))
 
 
-def test_a_shared_keyframe_is_rasterised_once(cupy, host):
+def test_a_shared_keyframe_is_rasterised_once(host):
     frames = [SCENES["hills"], SCENES["ridge"]]
     host.warp([frames, frames[::-1]], frames[0].camera, (64, 40))
     workspace = host._workspace()
@@ -178,9 +178,9 @@ def wait(lookups):
 
 
 def test_a_frame_is_four_launches_and_its_graph_is_made_once(cupy, host, warper):
-    frames = sorted(SCENES.values(), key=lambda frame: -len(frame.mesh.vertices))
+    frames = list(SCENES.values())
     for i in range(5):
-        layers = [frames[: 1 + i], frames[i : 2 * i]][: 1 + i % 2]
+        layers = [frames[i : 2 * i], frames[: 1 + i]][: 1 + i % 2] if i else [frames]
         camera = moved(frames[0].camera, z=0.1 * i, yaw=0.05 * i)
         cupy.count.clear()
         found = host.warp(layers, camera, (64, 40))
@@ -214,7 +214,7 @@ def test_a_lookup_stays_what_it_was_while_others_are_made(host, warper):
         same(one, warp([frame], camera, (64, 40), warper))
 
 
-def test_sizes_and_capacities_may_change(cupy, host, warper):
+def test_sizes_and_capacities_may_change(host, warper):
     """Buffers grow, are used again, and the graphs of one capacity do not serve another."""
     small, large = keyframe(hills(16, 10)), keyframe(hills(96, 60))
     many = [keyframe(hills(8 + i, 8, i)) for i in range(20)]
@@ -308,7 +308,7 @@ def test_without_cupy_there_is_no_cuda(monkeypatch):
     assert isinstance(make_warper(), CpuWarper)
 
 
-@pytest.mark.parametrize("error", ["RuntimeLost", "DriverLost", "Full"])
+@pytest.mark.parametrize("error", ["RuntimeLostError", "DriverLostError", "FullError"])
 def test_the_cpu_takes_over_from_a_lost_gpu(kernels, cupy, warper, error):
     frame = SCENES["hills"]
     flown = make_warper()

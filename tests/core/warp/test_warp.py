@@ -179,9 +179,10 @@ def test_the_finer_of_two_that_agree_wins_and_the_other_fills_its_holes(warper):
 
 
 def test_equal_keyframes_leave_the_choice_to_the_earlier(warper):
-    frame = keyframe(hills(64, 40))
-    lookup = warp([frame, frame], frame.camera, (64, 40), warper)
-    assert (lookup.slot == 0).all()
+    for detail in (40, 57, 71):
+        frame = keyframe(hills(64, 40), image=np.zeros((detail, 64, 3), np.uint8))
+        lookup = warp([frame, frame], moved(frame.camera, z=0.1, yaw=0.1), (64, 40), warper)
+        assert (lookup.slot <= 0).all()
 
 
 def test_a_veil_never_hides_land(warper):

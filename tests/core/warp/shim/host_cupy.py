@@ -1,7 +1,7 @@
 """A stand-in for CuPy whose device is the host: arrays are NumPy's, kernels are ``kernels.cu`` compiled by the C++ compiler.
 
-As on a GPU, nothing on a stream happens before somebody waits for it; a captured graph does its launches anew with what is then in
-memory; fresh memory holds garbage, and so does memory that was given back.
+As on a GPU, nothing on a stream happens before somebody waits for it; a captured graph does its launches anew with what is then
+in memory; fresh memory holds garbage, and so does memory that was given back.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ GARBAGE = 77
 TO_DEVICE = 1
 
 
-class RuntimeLost(RuntimeError):
+class RuntimeLostError(RuntimeError):
     pass
 
 
-class DriverLost(RuntimeError):
+class DriverLostError(RuntimeError):
     pass
 
 
-class Full(MemoryError):
+class FullError(MemoryError):
     pass
 
 
@@ -57,13 +57,13 @@ class HostCupy:
             Event=Event,
             alloc_pinned_memory=self._pinned,
             runtime=SimpleNamespace(
-                CUDARuntimeError=RuntimeLost,
+                CUDARuntimeError=RuntimeLostError,
                 getDeviceCount=lambda: 1,
                 memcpyAsync=self._memcpy,
                 memcpyHostToDevice=TO_DEVICE,
             ),
-            driver=SimpleNamespace(CUDADriverError=DriverLost),
-            memory=SimpleNamespace(OutOfMemoryError=Full),
+            driver=SimpleNamespace(CUDADriverError=DriverLostError),
+            memory=SimpleNamespace(OutOfMemoryError=FullError),
         )
 
     def use(self, what):
@@ -97,8 +97,7 @@ class HostCupy:
         self.use("allocation")
         memory = np.full(np.prod(shape, dtype=int) * np.dtype(dtype).itemsize, GARBAGE, np.uint8)
         weakref.finalize(memory, ctypes.memset, memory.ctypes.data, GARBAGE, memory.nbytes)
-        array = memory.view(dtype).reshape(shape).view(Array)
-        return array
+        return memory.view(dtype).reshape(shape).view(Array)
 
     def _pinned(self, size):
         self.use("pinned")
