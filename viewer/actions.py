@@ -121,6 +121,10 @@ def _toggle_help(app: App) -> None:
     app.hud.help_visible = not app.hud.help_visible
 
 
+def _toggle_graph(app: App) -> None:
+    app.hud.graph_visible = not app.hud.graph_visible
+
+
 def _toggle_fullscreen(app: App) -> None:
     app.window.set_fullscreen(not app.window.fullscreen)
     app.controls.release_all()
@@ -146,6 +150,7 @@ ACTIONS: dict[str, Callable[[App], None]] = {
     "view_keyframe": partial(_look, view=DebugView.KEYFRAME),
     "view_lookup": partial(_look, view=DebugView.LOOKUP),
     "view_flight": partial(_look, view=None),
+    "graph": _toggle_graph,
     "help": _toggle_help,
     "quit": _quit,
 }

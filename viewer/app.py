@@ -12,15 +12,21 @@ from core.errors import PhotoflightError
 from core.photo import preview
 from viewer import actions
 from viewer.controls import Controls, help_lines
+from viewer.frame_graph import graph_picture
+from viewer.frame_times import During, FrameTimes, Part
 from viewer.hud import Hud, Meters
 from viewer.loader import Loader
 from viewer.quality import Quality
 from viewer.stage import MARGIN, Corner, Stage
 from viewer.trace import trace
-from viewer.window import open_window
+from viewer.window import display_rate, open_window
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from core.flight import Flight
+    from core.frame import Frame
     from core.photo import Photo
     from core.pilots.path import Path as CameraPath
     from viewer.capture import Capture
@@ -29,9 +35,10 @@ if TYPE_CHECKING:
     from viewer.options import FlyOptions
     from viewer.recorder import Recorder
 
-MAX_RATE = 60.0  # frames / s where the display does not set the pace (no vertical sync: Xvfb, some drivers)
+PACE = 1.05  # times the display's rate is as fast as frames are made: where the flip waits for the display this never holds it up
 LONGEST_STEP = 0.1  # seconds of flight in one frame at most: after a stall the camera does not jump
-METER_SECONDS = 0.5  # between updates of the instruments: faster cannot be read
+METER_SECONDS = 0.5  # over which the frame rate is counted
+READ_SECONDS = 0.1  # between drawings of the instruments: faster cannot be read, and each costs 2 ms
 
 
 class App:
@@ -50,6 +57,7 @@ class App:
         self.hud = Hud(scale=self.window.get_pixel_ratio())
         self.meters = Meters()
         self.quality = Quality()
+        self.times = FrameTimes(1.0 / display_rate(self.window))  # asked for once: drivers may take long over the answer
         self.flight: Flight | None = None
         self.capture: Capture | None = None
         self.track: CameraPath | None = None  # where the camera went while it recorded
@@ -62,6 +70,10 @@ class App:
         self._drawn = 0.0  # when the last picture was shown
         self._changed = True  # something other than the flight has changed the picture
         self._frames, self._since = 0, time.perf_counter()
+        self._overlays: dict[Corner, NDArray[np.uint8]] = {}  # what lies over the flight,
+        self._read = 0.0  # drawn then
+        self._sizes = ((0, 0), (0, 0))  # of the last frame's canvas and lookup
+        self._shown: set[int] = set()  # serials of the keyframes in the last frame
 
     def run(self) -> int:
         """Fly until the window is closed; return the exit code."""
@@ -69,13 +81,14 @@ class App:
         before = time.perf_counter()
         try:
             while self.running and not self.window.has_exit:
+                self.times.begin()
                 self.window.switch_to()
                 self.window.dispatch_events()
                 self._take_loaded()
                 now = time.perf_counter()
                 self._step(min(now - before, LONGEST_STEP), now)
                 before = now
-                time.sleep(max(0.0, 1.0 / MAX_RATE - (time.perf_counter() - now)))
+                time.sleep(max(0.0, self.times.period / PACE - (time.perf_counter() - now)))
         finally:
             self._close()
         return 0
@@ -137,27 +150,55 @@ class App:
             pressed.append("record")
         for action in pressed:
             actions.ACTIONS[action](self)
+            self.times.note(During.KEY)
+            self._changed = True
+        self.times.mark(Part.EVENTS)
         if self.flight is not None:
             self.flight.advance(dt, steering)
             if self.track is not None:
                 self.track.record(self.flight.camera.world_from_camera, dt)
+        self.times.mark(Part.FLY)
         moving = self.flight is not None and not self.flight.still
-        if moving or pressed or self._changed or self.capture is not None or now - self._drawn > METER_SECONDS:
+        if moving or self._changed or self.capture is not None or now - self._drawn > METER_SECONDS:
             self._draw(now)
             self._count(now)
+        if not moving:
+            self.times.rested()
 
     def _draw(self, now: float) -> None:
-        self._changed = False
+        afresh, self._changed = self._changed, False
         width, height = self.stage.size
         if self.flight is not None:
             self.stage.fit(self.quality.canvas(width, height))
-            self.stage.draw(self.flight.frame(self.quality.lookup(width, height)))
+            frame = self.flight.frame(self.quality.lookup(width, height))
+            self.times.mark(Part.WARP)
+            self._note(frame)
+            self.stage.draw(frame)
             if self.capture is not None:
+                self.times.mark(Part.DRAW)
                 self._record(now)
+                self.times.mark(Part.RECORD)
         self.stage.present()
-        self._draw_hud()
+        self.times.mark(Part.DRAW)
+        self._draw_hud(now, afresh=afresh)
+        self.times.mark(Part.HUD)
         self.window.flip()
+        self.times.shown()
         self.quality.measured(time.perf_counter() - now)  # with the flip: software OpenGL draws only then
+
+    def _note(self, frame: Frame) -> None:
+        """Tell the frame times of what is new in ``frame``, or goes on beside it, and may make it late."""
+        sizes = (self.stage.canvas.size, frame.newer.lookup.size)
+        shown = {key.serial for layer in (frame.newer, frame.older) if layer is not None for key in layer.keyframes}
+        for during, there in (
+            (During.RESOLUTION, sizes != self._sizes),
+            (During.KEYFRAME, not shown <= self._shown),
+            (During.LOADING, self._loader.busy),
+            (During.RECORDING, self.capture is not None),
+        ):
+            if there:
+                self.times.note(during)
+        self._sizes, self._shown = sizes, shown
 
     def _record(self, now: float) -> None:
         capture = self.capture
@@ -169,18 +210,31 @@ class App:
             self.hud.say(str(capture.recorder.error))
             actions.stop_recording(self)
 
-    def _draw_hud(self) -> None:
+    def _draw_hud(self, now: float, *, afresh: bool) -> None:
         if self.closing is not None and self.closing.done:
-            self.hud.report(str(self.closing.error) if self.closing.error else None)
+            self.hud.report("recording", str(self.closing.error) if self.closing.error else None)
             self.closing = None
-        room = self.stage.size[0] - 2 * MARGIN
         if self.flight is not None:
-            self.stage.overlay(self.hud.status_picture(self.flight.status(), self.meters, room), Corner.BOTTOM_LEFT)
-            self.hud.report(self.flight.refiner.last_error)
+            self.hud.report("refiner", self.flight.refiner.last_error)
+            self.hud.report("warp", self.flight.warper.fallback)
+        if afresh or now - self._read >= READ_SECONDS:
+            self._read, self._overlays = now, self._instruments()
+        for corner, picture in self._overlays.items():
+            self.stage.overlay(picture, corner)
+
+    def _instruments(self) -> dict[Corner, NDArray[np.uint8]]:
+        """Draw what lies over the flight."""
+        pictures, room = {}, self.stage.size[0] - 2 * MARGIN
+        if self.flight is not None:
+            pictures[Corner.BOTTOM_LEFT] = self.hud.status_picture(self.flight.status(), self.meters, room)
+        if self.hud.graph_visible:
+            pictures[Corner.TOP_RIGHT] = graph_picture(self.times, self.hud.scale)
+            room -= pictures[Corner.TOP_RIGHT].shape[1] + MARGIN
         if self.hud.help_visible:
-            self.stage.overlay(self.hud.help_picture(help_lines()), Corner.CENTRE)
+            pictures[Corner.CENTRE] = self.hud.help_picture(help_lines())
         if (message := self.hud.message_picture(room)) is not None:
-            self.stage.overlay(message, Corner.TOP_LEFT)
+            pictures[Corner.TOP_LEFT] = message
+        return pictures
 
     def _count(self, now: float) -> None:
         self._drawn = now
@@ -197,6 +251,7 @@ class App:
                     refine_rate=status.refine_rate,
                     pilot=status.pilot,
                     rung=self.quality.rung,
+                    late=self.times.late,
                     position=self.flight.camera.position.tolist(),
                 )
 
@@ -210,6 +265,7 @@ class App:
         self._loader.close()
         if self.flight is not None:
             self.flight.close()
+        self.times.close()
         self.window.close()
 
     # What pyglet calls, by its names.

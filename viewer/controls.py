@@ -82,6 +82,7 @@ TABLE: tuple[Row, ...] = (
         },
     ),
     Row("show the flight", {"0": "view_flight"}),
+    Row("graph of frame times", {"G": "graph"}),
     Row("this help", {"H": "help"}),
     Row("quit", {"Esc": "quit"}),
 )

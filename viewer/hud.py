@@ -50,20 +50,21 @@ class Hud:
 
     scale: float = 1.0  # framebuffer pixels per point
     help_visible: bool = False
+    graph_visible: bool = False
     _message: str = ""
     _until: float = 0.0
-    _reported: str | None = None
+    _reported: dict[str, str | None] = field(default_factory=dict, repr=False)
     _pictures: dict[str, tuple[tuple[object, ...], NDArray[np.uint8]]] = field(default_factory=dict, repr=False)
 
     def say(self, message: str, seconds: float = MESSAGE_SECONDS) -> None:
         """Show one line over the flight for a while."""
         self._message, self._until = message, time.monotonic() + seconds
 
-    def report(self, error: str | None) -> None:
-        """Show ``error`` once, when it is a new one."""
-        if error is not None and error != self._reported:
-            self.say(error)
-        self._reported = error
+    def report(self, about: str, line: str | None) -> None:
+        """Show what ``about`` has to tell, a line or nothing, once, when it is something new."""
+        if line and line != self._reported.get(about):
+            self.say(line)
+        self._reported[about] = line
 
     @property
     def message(self) -> str:

@@ -33,6 +33,7 @@ class Renderer:
         self._context = context
         self._picture = Pass(context, "picture.frag", ("picture",))
         self._pictures: dict[str, moderngl.Texture] = {}
+        self._overlays: dict[str, NDArray[np.uint8]] = {}  # what was uploaded last under each name
         self._scene: Scene | None = None
         if dome is not None:
             self.enter(dome)
@@ -63,10 +64,16 @@ class Renderer:
         """Stretch ``picture`` over the whole of ``target``: a canvas onto its window."""
         self._show(picture, target, (0.0, 1.0, 1.0, -1.0))  # a framebuffer's first row is the bottom one
 
-    def draw_overlay(self, rgba: NDArray[np.uint8], target: moderngl.Framebuffer, position: tuple[int, int]) -> None:
-        """Blend a picture (h, w, 4) uint8, alpha not premultiplied, over ``target``; ``position``: its top left, pixels."""
+    def draw_overlay(self, name: str, rgba: NDArray[np.uint8], target: moderngl.Framebuffer, position: tuple[int, int]) -> None:
+        """Blend a picture (h, w, 4) uint8, alpha not premultiplied, over ``target``; ``position``: its top left, pixels.
+
+        It is uploaded unless it is the very array that ``name`` had before, whose contents must then be the same.
+        """
         height, width = rgba.shape[:2]
-        texture = self._uploaded("overlay", rgba)
+        if self._overlays.get(name) is not rgba:
+            self._uploaded(name, rgba, smooth=False)
+            self._overlays[name] = rgba
+        texture = self._pictures[name]
         whole = target.viewport
         target.viewport = (position[0], whole[3] - position[1] - height, width, height)  # a window's height may have changed
         self._context.enable(moderngl.BLEND)

@@ -24,6 +24,7 @@ class Corner(Enum):
     """Where an overlay goes."""
 
     TOP_LEFT = auto()
+    TOP_RIGHT = auto()
     BOTTOM_LEFT = auto()
     CENTRE = auto()
 
@@ -79,12 +80,20 @@ class Stage:
         self.renderer.present(self._texture, self.screen)
 
     def overlay(self, picture: NDArray[np.uint8], corner: Corner) -> None:
-        """Blend a picture over the window (not over the canvas, so that it is not recorded)."""
+        """Blend a picture over the window (not over the canvas, so that it is not recorded).
+
+        An array that is in its corner already is not sent to OpenGL again, so draw a new one where anything changes.
+        """
         height, width = picture.shape[:2]
         bottom = self.size[1] - height - MARGIN
         middle = (max(0, (self.size[0] - width) // 2), max(0, (self.size[1] - height) // 2))
-        place = {Corner.TOP_LEFT: (MARGIN, MARGIN), Corner.BOTTOM_LEFT: (MARGIN, bottom), Corner.CENTRE: middle}[corner]
-        self.renderer.draw_overlay(picture, self.screen, place)
+        place = {
+            Corner.TOP_LEFT: (MARGIN, MARGIN),
+            Corner.TOP_RIGHT: (max(MARGIN, self.size[0] - width - MARGIN), MARGIN),
+            Corner.BOTTOM_LEFT: (MARGIN, bottom),
+            Corner.CENTRE: middle,
+        }[corner]
+        self.renderer.draw_overlay(corner.name, picture, self.screen, place)
 
     def picture(self, frame: Frame) -> NDArray[np.uint8]:
         """Draw a frame at the window's full resolution, whatever the canvas is, and return it: (h, w, 3) uint8, top row first."""

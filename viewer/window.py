@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pyglet.window import BaseWindow
 
 DEFAULT_SIZE = (1280, 720)
+RATE, RATES = 60.0, (24.0, 1000.0)  # Hz of a display that does not tell, and what is believed (Xvfb tells 0 or nonsense)
 
 
 def open_window(size: tuple[int, int] | None, *, fullscreen: bool) -> BaseWindow:
@@ -42,6 +43,15 @@ def open_window(size: tuple[int, int] | None, *, fullscreen: bool) -> BaseWindow
     except (NoSuchConfigException, ContextException) as error:
         raise DeviceError(f"no OpenGL 3.3 here ({error}): install a graphics driver, or Mesa (libgl1-mesa-dri)") from error
     return window
+
+
+def display_rate(window: BaseWindow) -> float:
+    """Return how often a second the display of ``window`` shows a new picture, Hz; 60 where it does not tell."""
+    try:
+        rate = float(window.screen.get_mode().rate or 0.0)
+    except (AttributeError, IndexError, NotImplementedError):  # no XRandR, no modes
+        return RATE
+    return rate if RATES[0] <= rate <= RATES[1] else RATE
 
 
 def _require_display() -> None:

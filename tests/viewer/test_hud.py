@@ -49,11 +49,18 @@ def test_messages_end_and_errors_are_said_once() -> None:
     assert hud.message_picture() is None
     hud.say("hello", seconds=100.0)
     assert hud.message == "hello"
-    hud.report("broken")
+    hud.report("refiner", "broken")
     assert hud.message == "broken"
     hud.say("later", seconds=100.0)
-    hud.report("broken")
+    hud.report("refiner", "broken")
+    hud.report("warp", None)
     assert hud.message == "later"
+    hud.report("warp", "the CPU warps")
+    hud.report("refiner", "broken")
+    assert hud.message == "the CPU warps", "one part's silence is no news about another"
+    hud.report("refiner", None)
+    hud.report("refiner", "broken")
+    assert hud.message == "broken", "it has happened again"
     hud.say("gone", seconds=-1.0)
     assert hud.message_picture() is None
 

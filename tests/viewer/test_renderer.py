@@ -269,7 +269,7 @@ def test_overlay_lies_where_it_should_and_blends(renderer: Renderer) -> None:
     overlay = np.zeros((10, 21, 4), np.uint8)
     overlay[...] = (200, 0, 0, 128)
     overlay[0, 0] = (0, 255, 0, 255)
-    renderer.draw_overlay(overlay, target, (5, 7))
+    renderer.draw_overlay("sign", overlay, target, (5, 7))
     picture = _read(target)
     assert picture[7, 5].tolist() == [0, 255, 0]
     assert np.abs(picture[16, 25] - [150, 50, 50]).max() <= 1
