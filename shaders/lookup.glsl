@@ -1,4 +1,4 @@
-// A lookup may be coarser than the target. Its texels are (u, v, disparity, keyframe): keyframe -1 is a hole, disparity 0 is sky.
+// A lookup may be coarser than the target. Its texels are (u, v, disparity, slot): slot -1 is a hole, disparity 0 is sky.
 struct Quad {
     vec4 a, b, c, d;  // the texels around a target pixel: top left, top right, bottom left, bottom right
     vec2 f;           // where the pixel lies between them; outside of [0, 1] at the lookup's edges

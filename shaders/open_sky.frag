@@ -11,7 +11,7 @@ out vec4 colour;
 void main() {
     vec3 sky = sky_colour((world_from_target * vec4(uv, 1.0, 0.0)).xyz);
 #if AT_HOME
-    int k = max(int(nearest_texel(newer, uv).w), 0);
+    int k = max(keyframe_at(0, nearest_texel(newer, uv).w), 0);
     vec2 place;
     sky = mix(sky, texel_at(k, uv, 0.0, place).rgb, home[k]);
 #endif

@@ -11,28 +11,31 @@ uniform sampler2D older;
 in vec2 uv;
 out vec4 seed;
 
-vec4 seed_of(sampler2D lookup) {
+vec4 seed_of(sampler2D lookup, int which) {
     ivec2 last = textureSize(lookup, 0) - 1, corner = ivec2(gl_FragCoord.xy) * 2;
     vec4 best = vec4(0.0, 0.0, 1e9, -1.0);
+    int keyframe = -1;
     vec2 here = uv;
     for (int i = 0; i < 4; i++) {
         ivec2 at = min(corner + ivec2(i & 1, i >> 1), last);
         vec4 found = texelFetch(lookup, at, 0);
-        if (found.w >= 0.0 && found.z < best.z) {
+        int k = keyframe_at(which, found.w);
+        if (k >= 0 && found.z < best.z) {
             best = found;
+            keyframe = k;
             here = (vec2(at) + 0.5) / vec2(last + 1);
         }
     }
-    vec4 seen = texel(max(int(best.w), 0), best.xy, vec2(0.0), vec2(0.0));
+    vec4 seen = texel(max(keyframe, 0), best.xy, vec2(0.0), vec2(0.0));
     vec3 sky = sky_colour((world_from_target * vec4(here, 1.0, 0.0)).xyz);
     vec3 known = best.z > 0.0 ? (1.0 - seen.a) * (seen.rgb - sky) : vec3(0.0);
-    float weight = best.w < 0.0 ? 0.0 : 1.0 / pow(max(best.z, 0.02) + 0.05, 4.0);
+    float weight = keyframe < 0 ? 0.0 : 1.0 / pow(max(best.z, 0.02) + 0.05, 4.0);
     return vec4(known * weight, weight);
 }
 
 void main() {
-    seed = seed_of(newer);
+    seed = seed_of(newer, 0);
 #if LAYERS == 2
-    seed = mix(seed_of(older), seed, target.z);
+    seed = mix(seed_of(older, 1), seed, target.z);
 #endif
 }

@@ -13,12 +13,14 @@ import numpy as np
 from viewer.gl.debug import DebugView, debug_picture
 from viewer.gl.program import Pass
 from viewer.gl.scene import Scene
+from viewer.interop import make_transfer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.frame import Frame
     from core.sky import Dome
+    from viewer.interop import Transfer
 
 __all__ = ["DebugView", "Renderer"]
 
@@ -35,6 +37,7 @@ class Renderer:
         self._pictures: dict[str, moderngl.Texture] = {}
         self._overlays: dict[str, NDArray[np.uint8]] = {}  # what was uploaded last under each name
         self._scene: Scene | None = None
+        self._transfer: Transfer | None = None
         if dome is not None:
             self.enter(dome)
 
@@ -42,7 +45,14 @@ class Renderer:
         """Take up the photo of ``dome``: from now on frames of its world can be drawn."""
         if self._scene is not None:
             self._scene.release()
-        self._scene = Scene(self._context, dome)
+        if self._transfer is None:  # not before: it looks for CUDA, which takes time, and the first photo is on the screen by now
+            self._transfer = make_transfer(self._context)
+        self._scene = Scene(self._context, self._transfer, dome)
+
+    @property
+    def fallback(self) -> str | None:
+        """One line about why lookups make a detour into OpenGL although a GPU warps; None where they do not."""
+        return self._transfer.reason if self._transfer is not None and self._transfer.fell_back else None
 
     def draw(self, frame: Frame, target: moderngl.Framebuffer) -> None:
         """Draw ``frame`` over the whole of ``target``, whose shape should be that of the frame's lens."""
@@ -89,6 +99,8 @@ class Renderer:
         for texture in self._pictures.values():
             texture.release()
         self._picture.release()
+        if self._transfer is not None:
+            self._transfer.release()
 
     def _entered(self) -> Scene:
         if self._scene is None:

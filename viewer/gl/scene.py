@@ -12,14 +12,19 @@ from typing import TYPE_CHECKING
 import moderngl
 
 from core.compose import at_home
+from core.errors import DeviceError
+from core.warp.device_lookup import DeviceLookup
 from viewer.gl.fill import FillPyramid
 from viewer.gl.program import VIEW_BINDING, Pass
 from viewer.gl.textures import KeyframeTextures, LookupTexture, levelled
 from viewer.gl.view import SIZE, packed
 
 if TYPE_CHECKING:
-    from core.frame import Frame
+    from collections.abc import Sequence
+
+    from core.frame import Frame, Layer
     from core.sky import Dome
+    from viewer.interop import Transfer
 
     Texture = moderngl.Texture | moderngl.TextureArray
 
@@ -31,15 +36,15 @@ _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "software")
 class Scene:
     """What belongs to one start photo: its dome, the textures of its keyframes, and the passes over them."""
 
-    def __init__(self, context: moderngl.Context, dome: Dome) -> None:
+    def __init__(self, context: moderngl.Context, transfer: Transfer, dome: Dome) -> None:
         self.dome = dome
         self._context = context
         # moderngl binds the last framebuffer again after making one, even when that has been released
         (context.screen or context.detect_framebuffer(0)).use()
         software = any(name in context.info["GL_RENDERER"].lower() for name in _SOFTWARE)
         anisotropic = {"ANISOTROPIC": int(not software)}
-        self._keyframes = KeyframeTextures(context, dome.photo, fast=software)
-        self._lookups = (LookupTexture(context), LookupTexture(context))
+        self._keyframes = KeyframeTextures(context, transfer, dome.photo, fast=software)
+        self._lookups = (LookupTexture(context, transfer), LookupTexture(context, transfer))
         self._dome = context.texture((dome.equirect.shape[1], dome.equirect.shape[0]), 3, dome.equirect.tobytes())
         self._dome.repeat_x, self._dome.repeat_y = True, False
         self._detail = levelled(context, dome.details)
@@ -57,19 +62,21 @@ class Scene:
         self._open_sky = [Pass(context, "open_sky.frag", _SAMPLERS, {"AT_HOME": home, **anisotropic}) for home in (0, 1)]
 
     def draw(self, frame: Frame, target: moderngl.Framebuffer) -> None:
-        """Draw ``frame`` over the whole of ``target``."""
+        """Draw ``frame`` over the whole of ``target``; if the GPU that warped it is lost, ``target`` stays as it is."""
         target.use()  # so that none of the framebuffers that a change of size releases is bound
         layers = [frame.newer] if frame.older is None or frame.fade >= 1.0 else [frame.newer, frame.older]
         rows = self._keyframes.rows(layers)
-        for lookup, layer in zip(self._lookups, layers, strict=False):
-            lookup.write(layer, rows)
+        try:
+            for lookup, layer in zip(self._lookups, layers, strict=False):
+                lookup.write(layer.lookup)
+        except DeviceError:  # the next warp meets it, too, and leaves that GPU
+            return
         size = (target.width, target.height)
-        self._view.write(packed(frame.camera, self.dome, rows, size, frame.fade))
+        self._view.write(packed(frame, layers, self.dome, rows, size))
         self._view.bind_to_uniform_block(VIEW_BINDING)
         textures: list[Texture] = [lookup.texture for lookup in self._lookups]
         textures += [self._keyframes.photo_texture, self._keyframes.refined, self._dome, self._detail]
-        whole = all(layer.lookup.covered.all() for layer in layers)
-        textures.append(self._nothing if whole else self._filled(frame.newer.lookup.size, len(layers), textures))
+        textures.append(self._nothing if _whole(layers) else self._filled(frame.newer.lookup.size, len(layers), textures))
         if self._canvas.size != size:
             self._canvas.release()
             self._canvas = _Canvas(self._context, size)
@@ -118,6 +125,11 @@ class Scene:
         self._fill.release()
         self._canvas.release()
         self._view.release()
+
+
+def _whole(layers: Sequence[Layer]) -> bool:
+    """Whether there is certainly no hole. A lookup on the GPU is not asked: that would wait for the warp."""
+    return all(not isinstance(layer.lookup, DeviceLookup) and layer.lookup.covered.all() for layer in layers)
 
 
 class _Canvas:

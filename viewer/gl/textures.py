@@ -8,15 +8,18 @@ import moderngl
 import numpy as np
 
 from core.compose import texels
+from core.warp.device_lookup import DeviceLookup
 from viewer.gl.view import MOST_KEYFRAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from core.frame import Layer
     from core.keyframe import Keyframe
+    from core.warp.lookup import Lookup
+    from viewer.interop import Transfer
 
 _ANISOTROPY = 8.0  # ground seen at a grazing angle is eight times as dense one way as the other
 _FILTER = (moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR)
@@ -29,8 +32,9 @@ class KeyframeTextures:
     A layer is kept until its place is needed, so a keyframe is uploaded once while it is in use.
     """
 
-    def __init__(self, context: moderngl.Context, photo: Keyframe, *, fast: bool) -> None:
+    def __init__(self, context: moderngl.Context, transfer: Transfer, photo: Keyframe, *, fast: bool) -> None:
         self._context = context
+        self._transfer = transfer
         self._fast = fast
         self.photo = photo
         self.photo_texture = levelled(context, texels(photo))
@@ -42,28 +46,37 @@ class KeyframeTextures:
         """Give every keyframe of ``layers`` its number in the shaders: 0 the photo, 1 + the layer in ``refined`` others."""
         seen = {keyframe.serial: keyframe for layer in layers for keyframe in layer.keyframes if keyframe is not self.photo}
         wanted = list(seen.values())[:_LAYERS]
+        self._make_room(wanted)
         for keyframe in wanted:  # first all of them are marked as in use, so that none evicts another
             if keyframe.serial in self._layer_of:
                 self._layer_of[keyframe.serial] = self._layer_of.pop(keyframe.serial)
         return {self.photo: 0} | {keyframe: 1 + self._placed(keyframe) for keyframe in wanted}
 
+    def _make_room(self, keyframes: Sequence[Keyframe]) -> None:
+        """Start anew with larger layers if the largest of ``keyframes`` does not fit: the refiner's resolution may change."""
+        width, height, _ = self.refined.size
+        for keyframe in keyframes:
+            size = _size(keyframe.image)
+            width, height = max(width, size[0]), max(height, size[1])
+        if (width, height) != self.refined.size[:2]:
+            self._transfer.forget(self.refined)
+            self.refined.release()
+            self.refined = self._array((width, height))
+            self._layer_of.clear()
+
     def _placed(self, keyframe: Keyframe) -> int:
         if keyframe.serial in self._layer_of:
             return self._layer_of[keyframe.serial]
-        size = _size(keyframe.image)
-        if not self._layer_of and size != self.refined.size[:2]:
-            self.refined.release()
-            self.refined = self._array(size)
         layer = len(self._layer_of)
         if layer == _LAYERS:
             layer = self._layer_of.pop(next(iter(self._layer_of)))
         pixels = texels(keyframe)[0]
-        width, height, _ = self.refined.size
-        if size != (width, height):
+        size = self.refined.size[:2]
+        if _size(pixels) != size:
             import cv2
 
-            pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
-        self.refined.write(np.ascontiguousarray(pixels), viewport=(0, 0, layer, width, height, 1))
+            pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+        self._transfer.write(self.refined, np.ascontiguousarray(pixels), layer)
         self.refined.build_mipmaps()
         self._filter(self.refined)
         self._layer_of[keyframe.serial] = layer
@@ -79,35 +92,45 @@ class KeyframeTextures:
 
     def _array(self, size: tuple[int, int]) -> moderngl.TextureArray:
         array = self._context.texture_array((*size, _LAYERS), 4)
+        array.build_mipmaps()  # all of its memory: what is registered with CUDA must not change
+        self._filter(array)
         array.repeat_x = array.repeat_y = False
         return array
 
     def release(self) -> None:
         """Give the textures back."""
         self.photo_texture.release()
+        self._transfer.forget(self.refined)
         self.refined.release()
 
 
 class LookupTexture:
-    """A lookup as (u, v, disparity, number of the keyframe) per texel, RGBA32F; -1 where there is a hole."""
+    """A lookup as (u, v, disparity, slot) per texel, RGBA32F; slot -1 is a hole."""
 
-    def __init__(self, context: moderngl.Context) -> None:
+    def __init__(self, context: moderngl.Context, transfer: Transfer) -> None:
         self._context = context
+        self._transfer = transfer
         self.texture = self._made((1, 1))
-        self._texels = np.zeros((1, 1, 4), np.float32)
+        self._texels: NDArray[np.float32] = np.empty((0, 0, 4), np.float32)
 
-    def write(self, layer: Layer, rows: Mapping[Keyframe, int]) -> None:
-        """Upload the lookup of ``layer``; a keyframe that is missing from ``rows`` is shown as a hole."""
-        lookup = layer.lookup
+    def write(self, lookup: Lookup) -> None:
+        """Show ``lookup`` from now on."""
         if self.texture.size != lookup.size:
-            self.texture.release()
+            self.release()
             self.texture = self._made(lookup.size)
-            self._texels = np.zeros((*lookup.slot.shape, 4), np.float32)
-        row_of = np.array([rows.get(keyframe, -1) for keyframe in layer.keyframes] + [-1], np.float32)
-        self._texels[..., :2] = lookup.uv
+        if isinstance(lookup, DeviceLookup):
+            self._transfer.write(self.texture, lookup.texels, stream=lookup.stream)
+        else:
+            self._transfer.write(self.texture, self._interleaved(lookup))
+
+    def _interleaved(self, lookup: Lookup) -> NDArray[np.float32]:
+        if self._texels.shape[:2] != lookup.slot.shape:
+            self._texels = np.empty((*lookup.slot.shape, 4), np.float32)
+        # as complex numbers u and v are copied at once: 0.11 ms for 480x270 texels instead of 0.5 ms
+        self._texels.view(np.complex64)[..., 0] = np.ascontiguousarray(lookup.uv).view(np.complex64)[..., 0]
         self._texels[..., 2] = lookup.disparity
-        self._texels[..., 3] = row_of[lookup.slot]
-        self.texture.write(self._texels)
+        self._texels[..., 3] = lookup.slot
+        return self._texels
 
     def _made(self, size: tuple[int, int]) -> moderngl.Texture:
         texture = self._context.texture(size, 4, dtype="f4")
@@ -116,6 +139,7 @@ class LookupTexture:
 
     def release(self) -> None:
         """Give the texture back."""
+        self._transfer.forget(self.texture)
         self.texture.release()
 
 

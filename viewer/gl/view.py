@@ -9,15 +9,17 @@ import numpy as np
 from core.compose import at_home
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from core.camera import Camera, Intrinsics
+    from core.camera import Intrinsics
+    from core.frame import Frame, Layer
     from core.keyframe import Keyframe
     from core.sky import Dome
 
 MOST_KEYFRAMES = 8
+_SLOTS = 7  # keyframes of a layer, four bits each beside those for holes
 _BLOCK = np.dtype(
     [
         ("world_from_target", "f4", (4, 4)),
@@ -25,15 +27,19 @@ _BLOCK = np.dtype(
         ("source_from_target", "f4", (MOST_KEYFRAMES, 4, 4)),
         ("world_from_source", "f4", (MOST_KEYFRAMES, 4, 4)),
         ("home", "f4", (MOST_KEYFRAMES, 4)),
+        ("keyframe_of", "u4", (4,)),
         ("target", "f4", (4,)),
     ]
 )
 SIZE = _BLOCK.itemsize
 
 
-def packed(camera: Camera, dome: Dome, rows: Mapping[Keyframe, int], size: tuple[int, int], fade: float) -> bytes:
-    """Pack a frame's cameras; ``rows`` numbers the keyframes, ``size`` is the target's in pixels."""
-    block = np.zeros((), _BLOCK)
+def packed(frame: Frame, layers: Sequence[Layer], dome: Dome, rows: Mapping[Keyframe, int], size: tuple[int, int]) -> bytes:
+    """Pack a frame's cameras; ``rows`` numbers the keyframes of ``layers``, ``size`` is the target's in pixels.
+
+    A keyframe that is missing from ``rows`` is shown as a hole. Raises ValueError for layers of more keyframes than have room.
+    """
+    block, camera = np.zeros((), _BLOCK), frame.camera
     world_from_target = camera.rotation @ np.linalg.inv(_matrix(camera.intrinsics))
     detail = dome.detail_camera
     block["world_from_target"] = _columns(world_from_target)
@@ -45,8 +51,16 @@ def packed(camera: Camera, dome: Dome, rows: Mapping[Keyframe, int], size: tuple
         block["source_from_target"][row] = _columns(uv_from_world @ world_from_target, parallax)
         block["world_from_source"][row] = _columns(np.linalg.inv(uv_from_world))
         block["home"][row, 0] = at_home(keyframe, camera, dome)  # std140 gives every float of an array 16 bytes
-    block["target"] = *size, fade, dome.level(camera, size[0])
+    block["keyframe_of"][: len(layers)] = [_numbers(layer, rows) for layer in layers]
+    block["target"] = *size, frame.fade, dome.level(camera, size[0])
     return block.tobytes()
+
+
+def _numbers(layer: Layer, rows: Mapping[Keyframe, int]) -> int:
+    """Pack the number of the keyframe in each slot, as ``keyframe_at`` in view.glsl reads it; 0 for no keyframe."""
+    if len(layer.keyframes) > _SLOTS:
+        raise ValueError(f"a layer of {len(layer.keyframes)} keyframes cannot be drawn; {_SLOTS} are the most")
+    return sum((rows.get(keyframe, -1) + 1) << 4 * (slot + 1) for slot, keyframe in enumerate(layer.keyframes))
 
 
 def _matrix(lens: Intrinsics) -> NDArray[np.float64]:
