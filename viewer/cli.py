@@ -69,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("doctor", help="tell what this machine offers and what to do about the rest")
     bench = commands.add_parser("bench", help="measure how fast this machine flies")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    bench.add_argument(
+        "--gpu", action="store_true", help="measure what an NVIDIA GPU computes, part by part, beside its bandwidth"
+    )
     _add_evaluate(commands.add_parser("evaluate", help="measure how well generators fly, on any photos"))
     commands.add_parser("train", help="train the generator from single photos (--help tells more)", add_help=False)
     commands.add_parser("train-perception", help="train the perception network (--help tells more)", add_help=False)
@@ -193,9 +196,9 @@ def _doctor(_arguments: argparse.Namespace, _: list[str]) -> int:
 
 
 def _bench(arguments: argparse.Namespace, _: list[str]) -> int:
-    from viewer import bench
+    from viewer import bench, gpu_bench
 
-    bench.run(_options(BenchOptions, arguments))
+    (gpu_bench if arguments.gpu else bench).run(_options(BenchOptions, arguments))
     return 0
 
 

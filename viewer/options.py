@@ -81,3 +81,4 @@ class BenchOptions:
     """The benchmark."""
 
     json: Path | None = None
+    gpu: bool = False  # of the parts that an NVIDIA GPU computes, instead of the whole program

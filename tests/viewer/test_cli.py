@@ -30,7 +30,14 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[object]]:
 
     stand_in("viewer.app", 0)
     stand_in("viewer.doctor", 1)
-    for name in ("viewer.film", "viewer.depth", "viewer.bench", "core.training.generator", "core.training.perception"):
+    for name in (
+        "viewer.film",
+        "viewer.depth",
+        "viewer.bench",
+        "viewer.gpu_bench",
+        "core.training.generator",
+        "core.training.perception",
+    ):
         stand_in(name)
 
     def run(*argv: str, code: int = 0) -> list[object]:
@@ -85,6 +92,7 @@ def test_film_options(ran: Callable[..., list[object]]) -> None:
 def test_other_commands(ran: Callable[..., list[object]]) -> None:
     assert ran("depth", "a.jpg", "-o", "b.png") == [DepthOptions(Path("a.jpg"), output=Path("b.png"))]
     assert ran("bench", "--json", "b.json") == [BenchOptions(Path("b.json"))]
+    assert ran("bench", "--gpu") == [BenchOptions(gpu=True)]
     assert ran("doctor", code=1) == ["viewer.doctor"]
     assert ran("train", "--photos", "a", "b.tar", "--smoke", "-h") == [["--photos", "a", "b.tar", "--smoke", "-h"]]
     assert ran("train-perception", "--data", "x", "-h") == [["--data", "x", "-h"]]
