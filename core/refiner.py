@@ -73,7 +73,10 @@ def refine(
     keyframes = world.choose(camera)
     lookup = warp(keyframes, camera, size, warper)
     view = generator(compose(Layer(keyframes, lookup), camera, dome))
-    return as_keyframe(camera, view)
+    keyframe = as_keyframe(camera, view)
+    if keyframe is not None:
+        warper.prepare(keyframe)  # here, or the display would wait for it
+    return keyframe
 
 
 def as_keyframe(camera: Camera, view: RefinedView) -> Keyframe | None:
@@ -91,7 +94,8 @@ def as_keyframe(camera: Camera, view: RefinedView) -> Keyframe | None:
 class Refiner:
     """Keeps ``world`` supplied with keyframes. ``submit`` from the display thread, or ``run_once`` in lockstep; then ``close``.
 
-    ``last_error`` is one line about the latest failure, None before any; ``failures`` counts them.
+    ``last_error`` is one line about the latest failure, the warper's included, None before any; ``failures`` counts keyframes
+    that were not made.
     """
 
     def __init__(
@@ -106,6 +110,7 @@ class Refiner:
         self.failures = 0
         self._world, self._generator, self._dome, self._warper = world, generator, dome, warper
         self._resolution = Resolution(size, adaptive=not lockstep and _on_gpu(generator))
+        self._told: str | None = None  # why the processor warps
         self._seed = 0
         self._failed_in_a_row = 0
         self._made: deque[float] = deque(maxlen=256)
@@ -187,6 +192,8 @@ class Refiner:
             self._failed("the refined view is not finite")
         else:
             self._resolution.measured(time.perf_counter() - began)
+        if self._warper.fallback != self._told:
+            self._told = self.last_error = self._warper.fallback
         return keyframe
 
     def _run(self) -> None:

@@ -15,6 +15,7 @@ from core.refiner import Refiner, refine
 from core.resolution import BUDGET, PATIENCE
 from core.sky import Dome
 from core.warp import make_warper
+from core.warp.fallback import FallbackWarper
 from core.world import PAPER_STEP, World
 
 SIZE = (64, 40)
@@ -348,3 +349,32 @@ def test_a_gpu_that_only_warps_may_fail_while_it_is_read(make, monkeypatch):
     assert "the GPU was lost" in refiner.last_error
     assert refiner.run_once(ahead(1)) is not None
     assert refiner.generator_name == "copy"
+
+
+class LostWarper:
+    """A GPU that is lost at the first warp."""
+
+    fallback = None
+
+    def warp(self, *_):
+        raise DeviceError("the GPU cannot warp: the processor does")
+
+
+def test_a_warper_that_leaves_the_gpu_costs_no_keyframe_and_is_told(make):
+    world, refiner = make(CopyGenerator())
+    refiner._warper = FallbackWarper(LostWarper)
+    assert refiner.run_once(ahead(1)) is not None
+    assert refiner.last_error == "the GPU cannot warp: the processor does"
+    assert refiner.failures == 0
+    refiner.last_error = None
+    refiner.run_once(ahead(2))
+    assert refiner.last_error is None  # once
+    assert len(world) == 3
+
+
+def test_the_display_never_meets_a_keyframe_that_is_not_prepared(make, monkeypatch):
+    world, refiner = make(CopyGenerator())
+    prepared = []
+    monkeypatch.setattr(refiner._warper, "prepare", lambda key: prepared.append((key, len(world))))
+    key = refiner.run_once(ahead(1))
+    assert prepared == [(key, 1)]
