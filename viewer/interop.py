@@ -56,7 +56,7 @@ def make_transfer(context: moderngl.Context) -> Transfer:
     if not cuda.available():
         return Plain("lookups come from the processor's memory: no NVIDIA GPU warps here")
     try:
-        transfer = Registered(context, _runtime(context))
+        transfer = Registered(context, sharing_runtime(context))
         _try_out(transfer, context)
     except DeviceError as error:
         return Staged(context, _copied(error))
@@ -166,14 +166,14 @@ class Registered:
         runtime, resource = self._runtime, self._resource(texture)
         height, pitch = pixels.shape[0], pixels.strides[0]
         width = pixels.shape[1] * pixels.strides[1]  # bytes
-        self._checked(runtime.cudaGraphicsMapResources(1, resource, stream.ptr))
+        checked(runtime, runtime.cudaGraphicsMapResources(1, resource, stream.ptr))
         try:
-            array = self._checked(runtime.cudaGraphicsSubResourceGetMappedArray(resource, layer, 0))
+            array = checked(runtime, runtime.cudaGraphicsSubResourceGetMappedArray(resource, layer, 0))
             within = runtime.cudaMemcpyKind.cudaMemcpyDeviceToDevice
             source = (pixels.data.ptr, pitch, width, height)
-            self._checked(runtime.cudaMemcpy2DToArrayAsync(array, 0, 0, *source, within, stream.ptr))
+            checked(runtime, runtime.cudaMemcpy2DToArrayAsync(array, 0, 0, *source, within, stream.ptr))
         finally:
-            self._checked(runtime.cudaGraphicsUnmapResources(1, resource, stream.ptr))
+            checked(runtime, runtime.cudaGraphicsUnmapResources(1, resource, stream.ptr))
 
     def _resource(self, texture: Texture) -> Any:  # noqa: ANN401
         if texture.glo not in self._resources:
@@ -182,17 +182,8 @@ class Registered:
                 how = (_TEXTURE_2D, flags.cudaGraphicsRegisterFlagsWriteDiscard)
             else:  # the other layers must stay as they are
                 how = (_TEXTURE_2D_ARRAY, flags.cudaGraphicsRegisterFlagsNone)
-            self._resources[texture.glo] = self._checked(self._runtime.cudaGraphicsGLRegisterImage(texture.glo, *how))
+            self._resources[texture.glo] = checked(self._runtime, self._runtime.cudaGraphicsGLRegisterImage(texture.glo, *how))
         return self._resources[texture.glo]
-
-    def _checked(self, result: tuple[Any, ...]) -> Any:  # noqa: ANN401
-        """Return what a call of the runtime returned beside its error code; raises DeviceError naming the code if it is one."""
-        error, *values = result
-        if error != self._runtime.cudaError_t.cudaSuccess:
-            _, name = self._runtime.cudaGetErrorName(error)
-            _, text = self._runtime.cudaGetErrorString(error)
-            raise DeviceError(f"CUDA does not share textures with OpenGL here ({name.decode()}: {text.decode()})")
-        return values[0] if values else None
 
     def forget(self, texture: Texture) -> None:
         """Unregister ``texture``."""
@@ -211,8 +202,8 @@ class Registered:
         self._staged.release()
 
 
-def _runtime(context: moderngl.Context) -> Any:  # noqa: ANN401
-    """Return the module cuda.bindings.runtime; raises DeviceError where it cannot serve ``context``."""
+def sharing_runtime(context: moderngl.Context) -> Any:  # noqa: ANN401
+    """Return the module cuda.bindings.runtime; raises DeviceError where it cannot share textures with ``context``."""
     vendor = context.info["GL_VENDOR"]
     if "NVIDIA" not in vendor:
         raise DeviceError(f"OpenGL is by {vendor} ({context.info['GL_RENDERER']}), not by the NVIDIA GPU")
@@ -221,6 +212,16 @@ def _runtime(context: moderngl.Context) -> Any:  # noqa: ANN401
     except ImportError as error:
         raise DeviceError("cuda-python is not installed (pip install photoflight[cuda])") from error
     return runtime
+
+
+def checked(runtime: Any, result: tuple[Any, ...]) -> Any:  # noqa: ANN401
+    """Return what a call of ``runtime`` returned beside its error code; raises DeviceError naming the code if it is one."""
+    error, *values = result
+    if error != runtime.cudaError_t.cudaSuccess:
+        _, name = runtime.cudaGetErrorName(error)
+        _, text = runtime.cudaGetErrorString(error)
+        raise DeviceError(f"CUDA does not share textures with OpenGL here ({name.decode()}: {text.decode()})")
+    return values[0] if values else None
 
 
 def _try_out(transfer: Registered, context: moderngl.Context) -> None:
