@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import re
 import shutil
@@ -300,6 +301,21 @@ def test_a_keyframe_that_goes_while_it_is_drawn_is_still_drawn(host, warper):
     del frame
     gc.collect()
     same(found, expected)
+
+
+def test_work_on_the_stream_reads_a_lookup_that_has_gone(host):
+    """As the display's texture is filled: put on the stream while the lookup lives, done later."""
+    frame = SCENES["hills"]
+    expected = np.array(warp([frame], frame.camera, (64, 40), host).uv)
+    found = warp([frame], frame.camera, (64, 40), host)
+    place, taken = found.texels.data.ptr, np.empty((40, 64, 4), np.float32)
+    found.stream.put(lambda: ctypes.memmove(taken.ctypes.data, place, taken.nbytes))
+    stream = found.stream
+    del found
+    for size in (96, 60), (200, 120):
+        warp([frame], frame.camera, size, host)
+    stream.synchronize()
+    np.testing.assert_array_equal(taken[..., :2], expected)
 
 
 def test_without_cupy_there_is_no_cuda(monkeypatch):
