@@ -140,6 +140,7 @@ class Stream:
         assert non_blocking, "or it would wait for the default stream"
         self.priority = priority
         self._cupy, self._queue, self._captured = cupy, [], None
+        self._done = 0
         self._running = threading.RLock()
         cupy.use("stream")
         cupy.streams[self.ptr] = self
@@ -152,14 +153,23 @@ class Stream:
         (self._queue if self._captured is None else self._captured).append(work)
 
     def synchronize(self):
+        self.run(self.end)
+
+    @property
+    def end(self):
+        return self._done + len(self._queue)
+
+    def run(self, end):
+        """Do what was put on the stream before it was so long."""
         assert self._captured is None, "no waiting during capture"
         self._cupy.use("wait")
         with self._running:
-            while self._queue:
+            while self._done < end:
                 self._queue.pop(0)()
+                self._done += 1
 
     def record(self, event):
-        event.stream = self
+        event.stream, event.end = self, self.end
 
     def begin_capture(self):
         self._captured = []
@@ -182,7 +192,7 @@ class Stream:
 
 
 class Event:
-    """Nothing follows an event before it is waited for, so that it stands for the end of its stream."""
+    """Where a stream was when it was recorded."""
 
     def __init__(self, *, disable_timing):
         assert disable_timing
@@ -190,4 +200,4 @@ class Event:
 
     def synchronize(self):
         if self.stream is not None:
-            self.stream.synchronize()
+            self.stream.run(self.end)
