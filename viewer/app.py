@@ -17,6 +17,7 @@ from viewer.frame_times import During, FrameTimes, Part
 from viewer.hud import Hud, Meters
 from viewer.loader import Loader
 from viewer.quality import Quality
+from viewer.rehearsal import rehearsal
 from viewer.stage import MARGIN, Corner, Stage
 from viewer.trace import trace
 from viewer.window import display_rate, open_window
@@ -73,7 +74,6 @@ class App:
         self._overlays: dict[Corner, NDArray[np.uint8]] = {}  # what lies over the flight,
         self._read = 0.0  # drawn then
         self._sizes = ((0, 0), (0, 0))  # of the last frame's canvas and lookup
-        self._shown: set[int] = set()  # serials of the keyframes in the last frame
 
     def run(self) -> int:
         """Fly until the window is closed; return the exit code."""
@@ -135,6 +135,7 @@ class App:
         self.flight.engage(self._first_pilot)
         self._first_pilot = "manual"
         self.stage.enter(self.flight.dome)
+        self.stage.rehearse(rehearsal(self.flight, self.quality.lookup(width, height)))
         self.window.set_caption(f"{loaded.photo.path.name} - photoflight")
         self.hud.say(loaded.notice or "H shows the controls")
         self._changed = True
@@ -188,17 +189,16 @@ class App:
 
     def _note(self, frame: Frame) -> None:
         """Tell the frame times of what is new in ``frame``, or goes on beside it, and may make it late."""
+        self.times.note_keyframes(frame)
         sizes = (self.stage.canvas.size, frame.newer.lookup.size)
-        shown = {key.serial for layer in (frame.newer, frame.older) if layer is not None for key in layer.keyframes}
         for during, there in (
             (During.RESOLUTION, sizes != self._sizes),
-            (During.KEYFRAME, not shown <= self._shown),
             (During.LOADING, self._loader.busy),
             (During.RECORDING, self.capture is not None),
         ):
             if there:
                 self.times.note(during)
-        self._sizes, self._shown = sizes, shown
+        self._sizes = sizes
 
     def _record(self, now: float) -> None:
         capture = self.capture
@@ -266,6 +266,8 @@ class App:
         if self.flight is not None:
             self.flight.close()
         self.times.close()
+        frames = self.times.summary()
+        trace("frames", count=frames.frames, times=frames.line, late=frames.late)
         self.window.close()
 
     # What pyglet calls, by its names.

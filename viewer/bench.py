@@ -1,7 +1,7 @@
 """Benchmark: how fast this machine flies, part by part and as a whole, as a table and as JSON.
 
-Every figure is the median of repeated measurements; on a machine that does other things meanwhile even those only tell
-what is left of it.
+Every figure that does not say otherwise is the median of repeated measurements; on a machine that does other things meanwhile
+even those only tell what is left of it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 from typing import TYPE_CHECKING
 
 from core.errors import PhotoflightError
 from core.machine import cores
+from viewer.frame_times import FrameTimes, Part
 from viewer.options import DEMO_PHOTO, FilmOptions
 from viewer.trace import VARIABLE
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from core.flight import Flight
     from core.generator import Generator
     from core.keyframe import Keyframe
+    from viewer.frame_times import Summary
     from viewer.options import BenchOptions
     from viewer.recorder import Recorder
     from viewer.renderer import Renderer
@@ -180,30 +183,37 @@ class Rig:
         self.renderer.draw(self.flight.frame(LOOKUP), self.canvas)
         self.context.finish()
 
-    def fly(self, seconds: float, recorder: Recorder | None = None) -> list[float]:
-        """Fly as fast as frames can be made; return the time of each, seconds."""
+    def fly(self, seconds: float, times: FrameTimes, recorder: Recorder | None = None) -> None:
+        """Fly as fast as frames can be made, clocked by ``times``."""
         from core.steering import Steering
         from viewer.capture import Capture
 
         capture = Capture(self.context, recorder) if recorder is not None else None
-        times: list[float] = []
-        before = start = time.perf_counter()
-        while before - start < seconds:
-            self.flight.advance(times[-1] if times else 0.0, Steering())
-            self.draw()
+        times.rested()
+        now = start = time.perf_counter()
+        while now - start < seconds:
+            times.begin()
+            before, now = now, time.perf_counter()
+            self.flight.advance(now - before, Steering())
+            times.mark(Part.FLY)
+            frame = self.flight.frame(LOOKUP)
+            times.note_keyframes(frame)
+            times.mark(Part.WARP)
+            self.renderer.draw(frame, self.canvas)
+            self.context.finish()
+            times.mark(Part.DRAW)
             if capture is not None:
-                capture.shoot(self.canvas, before)
-            now = time.perf_counter()
-            times.append(now - before)
-            before = now
+                capture.shoot(self.canvas, now)
+                times.mark(Part.RECORD)
+            times.shown()
         if capture is not None:
             capture.finish()
-        return times
 
 
 def flying(keyframe: Keyframe, generator: Generator, context: moderngl.Context) -> Iterable[Figure]:
     """Fly with the autopilot while refining, with and without recording in turns."""
     from core.flight import Flight, FlightSettings
+    from viewer.rehearsal import rehearsal
     from viewer.renderer import Renderer
 
     flight = Flight(keyframe, generator, FlightSettings(SIZE[0] / SIZE[1]))
@@ -211,8 +221,11 @@ def flying(keyframe: Keyframe, generator: Generator, context: moderngl.Context) 
         rig = Rig(flight, Renderer(context, flight.dome), context, context.framebuffer([context.texture(SIZE, 4)]))
         flight.engage("autopilot")
         flight.warm_up(LOOKUP)
+        for frame in rehearsal(flight, LOOKUP):
+            rig.renderer.draw(frame, rig.canvas)
         yield Figure("draw", "warp and draw before the first move", timed(rig.draw))
-        rig.fly(2.0)
+        with closing(FrameTimes()) as first:
+            rig.fly(2.0, first)
         yield Figure("draw", "warp and draw in flight, while refining", timed(rig.draw))
         yield from _with_and_without_recording(rig)
         yield Figure("flight", "refinements", flight.refiner.rate, "1/s")
@@ -223,22 +236,28 @@ def flying(keyframe: Keyframe, generator: Generator, context: moderngl.Context) 
 def _with_and_without_recording(rig: Rig) -> Iterable[Figure]:
     from viewer.recorder import Recorder
 
-    plain: list[float] = []
-    recorded: list[float] = []
     dropped, encoder = 0, None
-    with tempfile.TemporaryDirectory() as folder:
+    with closing(FrameTimes()) as plain, closing(FrameTimes()) as recorded, tempfile.TemporaryDirectory() as folder:
         for number in range(SEGMENTS):
-            plain += rig.fly(SEGMENT_SECONDS)
+            rig.fly(SEGMENT_SECONDS, plain)
             with Recorder(Path(folder) / f"{number}.mp4", SIZE) as recorder:
-                recorded += rig.fly(SEGMENT_SECONDS, recorder)
+                rig.fly(SEGMENT_SECONDS, recorded, recorder)
             dropped, encoder = dropped + recorder.dropped, recorder.encoder
-    for name, times in (("flying", plain), (f"flying and recording ({encoder})", recorded)):
-        yield Figure("frame", f"{name}, median", 1e3 * median(times))
-        yield Figure("frame", f"{name}, 99th percentile", 1e3 * quantiles(times, n=100)[98])
-        yield Figure("frame", f"{name}, rate", len(times) / sum(times), "1/s")
-    cost = 100.0 * (sum(recorded) / len(recorded) * len(plain) / sum(plain) - 1.0)
-    yield Figure("recording", "longer frames by", cost, "%")
+        alone, both = plain.summary(), recorded.summary()
+    yield from frame_figures("flying", alone)
+    yield from frame_figures(f"flying and recording ({encoder})", both)
+    yield Figure("recording", "longer frames by", 100.0 * (both.mean / alone.mean - 1.0), "%")
     yield Figure("recording", "frames dropped", dropped, "")
+
+
+def frame_figures(name: str, summary: Summary) -> Iterable[Figure]:
+    """Tell frame times and why frames were late: for longer than 1.5 times the display's period and the median second."""
+    times = (("median", summary.median), ("p99", summary.p99), ("p99.9", summary.p999), ("longest", summary.longest))
+    for what, seconds in times:
+        yield Figure("frame", f"{name}, {what}", 1e3 * seconds)
+    yield Figure("frame", f"{name}, rate", 1.0 / summary.mean, "1/s")
+    for cause, count in summary.late.most_common():
+        yield Figure("late", f"{name}: {cause}", count, f"of {summary.frames} frames")
 
 
 def start_up() -> Iterable[Figure]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from core.frame import Frame
+
 LATE = 1.5
 CAPACITY = 1 << 14  # frames: four minutes at 60 Hz, one at 240 Hz; 0.6 MB
 WINDOW, LEAST = 1.0, 30  # seconds, and frames at least, whose median a frame is compared with
@@ -78,6 +80,7 @@ class Summary:
     """The frames in the ring: times in seconds, and how many frames were late for which reason."""
 
     frames: int
+    mean: float
     median: float
     p99: float
     p999: float
@@ -116,6 +119,7 @@ class FrameTimes:
         self._now_collecting = 0.0
         self._began = self._last = self._collection_began = clock()
         self._moving = False  # whether the loop's last turn showed a picture
+        self._keyframes: set[int] = set()  # serials of those in the last frame
         gc.callbacks.append(self._collected)
 
     def close(self) -> None:
@@ -140,6 +144,14 @@ class FrameTimes:
     def note(self, during: During) -> None:
         """Remember for this frame what happened in it."""
         self._now_during |= during
+
+    def note_keyframes(self, frame: Frame) -> None:
+        """Remember it when ``frame`` shows a keyframe that the frame before did not."""
+        layers = (frame.newer,) if frame.older is None else (frame.newer, frame.older)
+        shown = {keyframe.serial for layer in layers for keyframe in layer.keyframes}
+        if not shown <= self._keyframes:
+            self.note(During.KEYFRAME)
+        self._keyframes = shown
 
     def shown(self) -> None:
         """End a turn that has shown a picture."""
@@ -185,7 +197,7 @@ class FrameTimes:
         times = self._parts[rows].sum(axis=1) if len(rows) else np.zeros(1)
         median, p99, p999, longest = (float(value) for value in np.percentile(times, (50.0, 99.0, 99.9, 100.0)))
         late = Counter(self._reason(row) for row in rows[self._cause[rows] >= 0])
-        return Summary(len(rows), median, p99, p999, longest, late)
+        return Summary(len(rows), float(times.mean()), median, p99, p999, longest, late)
 
     def _judge(self) -> None:
         """Find the late ones among the frames since the last judgement, and their causes; it takes some to compare."""

@@ -11,6 +11,8 @@ import numpy as np
 from viewer.renderer import Renderer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from core.frame import Frame
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from viewer.gl.debug import DebugView
 
 MARGIN = 12  # pixels between an overlay and the window's edge
+REHEARSED = (64, 36)  # pixels of a picture that nobody sees: shaders do not depend on it, and small ones take no time
 
 
 class Corner(Enum):
@@ -60,6 +63,17 @@ class Stage:
     def enter(self, dome: Dome) -> None:
         """Take up another photo."""
         self.renderer.enter(dome)
+
+    def rehearse(self, frames: Iterable[Frame]) -> None:
+        """Draw ``frames`` where nobody sees them, so that what drivers do at first use is done."""
+        texture = self.context.texture(REHEARSED, 4)
+        unseen = self.context.framebuffer([texture])
+        for frame in frames:
+            self.renderer.draw(frame, unseen)
+        self.context.finish()
+        self.canvas.use()  # not to release what is bound
+        for item in (unseen, texture):
+            item.release()
 
     def show_photo(self, image: NDArray[np.uint8]) -> None:
         """Put a picture on canvas and screen, before there is a flight."""
