@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
 from core.frame import Frame, Layer
-from core.keyframe import Keyframe
 from core.warp.lookup import HOLE
 from tests.viewer.test_renderer import drawn, lookup_of, plain, scene
 from viewer.gl.view import _numbers
 from viewer.renderer import Renderer
+
+if TYPE_CHECKING:
+    from core.keyframe import Keyframe
 
 
 @pytest.fixture
@@ -48,9 +52,8 @@ def test_more_keyframes_than_slots_are_refused(renderer: Renderer) -> None:
 
 def striped(size: tuple[int, int], seed: int) -> Keyframe:
     """Columns of noise as fine as the picture."""
-    width, height = size
     key = plain((0, 0, 0), size)
-    key.image[...] = np.random.default_rng(seed).integers(0, 256, (1, width, 3))
+    key.image[...] = np.random.default_rng(seed).integers(0, 256, (1, size[0], 3))
     return key
 
 
