@@ -40,19 +40,19 @@ def toggle_recording(app: App) -> None:
 def start_recording(app: App) -> None:
     """Start; a file that cannot be written is told on the screen."""
     from core.pilots.path import Path
-    from viewer.capture import Capture
-    from viewer.recorder import Recorder
+    from viewer.capture import record
 
     if app.photo is None or app.flight is None:
         return
     try:
         path = keepsake(app.photo.path, "videos", ".mp4")
-        recorder = Recorder(path, app.stage.canvas.size, metadata=recording_metadata(app.photo, app.options.seed))
+        metadata = recording_metadata(app.photo, app.options.seed)
+        capture = record(app.stage.context, path, app.stage.canvas.size, metadata)
     except (PhotoflightError, OSError) as error:
         app.hud.say(str(error))
         return
     app.quality.frozen = True
-    app.capture = Capture(app.stage.context, recorder)
+    app.capture = capture
     app.track = Path(app.flight.camera.world_from_camera)
     app.hud.say(f"recording to {path}")
 

@@ -96,7 +96,8 @@ def prepare(path: Path, options: FlyOptions, aspect: float, lookup: tuple[int, i
     generator, doubt = generator_of(options)
     flight = Flight(keyframe, generator, FlightSettings(aspect, seed=options.seed))
     flight.warm_up(lookup)
-    importlib.import_module("viewer.capture")  # and PyAV with it, which would cost the first recording 0.2 s
+    for name in ("viewer.capture", "av"):  # which would cost the first recording 0.2 s
+        importlib.import_module(name)
     trace("ready")
     return Loaded(photo, flight, "; ".join(filter(None, (notice, doubt))))
 

@@ -6,10 +6,12 @@ so that a closed file is an ordinary MP4. Colours are BT.709, limited range, and
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+
+from viewer.nv12 import Planes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from av import VideoFrame
     from av.video.codeccontext import VideoCodecContext
+    from av.video.frame import CudaContext
     from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
@@ -87,6 +90,38 @@ ENCODERS = (
     ),
     X264,
 )
+ON_DEVICE = replace(ENCODERS[0], pixel_format="cuda")  # takes its pictures from the GPU's own memory
+
+
+def encodes_on_device(blank: Planes, size: tuple[int, int], fps: Fraction) -> bool:
+    """Whether pictures that lie where ``blank`` does can be encoded there, at ``size`` = (width, height): tries it."""
+    import av
+
+    try:
+        context = cast("VideoCodecContext", av.CodecContext.create(ON_DEVICE.name, "w"))
+        ON_DEVICE.configure(context, size, fps, film=False)
+        frame = _frame(blank, _cuda_context())
+        frame.pts, frame.time_base = 0, 1 / fps
+        context.encode(frame)
+        context.encode(None)
+    except Exception:  # noqa: BLE001 - FFmpeg, the driver, the encoder: whatever it is, pictures can go another way
+        return False
+    return True
+
+
+def _cuda_context() -> CudaContext:
+    """Return FFmpeg's door to CUDA: the context that is current where it is first used."""
+    from av.video.frame import CudaContext
+
+    return CudaContext(primary_ctx=False, current_ctx=True)
+
+
+def _frame(planes: Planes, cuda: CudaContext) -> VideoFrame:
+    """Return ``planes`` as FFmpeg's frame, where they are; it holds on to them."""
+    import av
+
+    planes.wait()
+    return av.VideoFrame.from_dlpack((planes.luma, planes.chroma), format="nv12", cuda_context=cuda)
 
 
 def working_encoder(size: tuple[int, int], fps: Fraction, *, film: bool = False) -> Encoder:
@@ -117,8 +152,9 @@ def fitted(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint
 class Mp4Writer:
     """An open video file. Not thread-safe: one thread opens, writes and closes it.
 
-    ``size`` is (width, height), even; ``film`` allows the encoder to look ahead. Every method raises
-    av.FFmpegError or OSError when the file cannot be written.
+    ``size`` is (width, height), even; ``film`` allows the encoder to look ahead; ``on_device`` means that all pictures will be
+    ``Planes`` on a GPU for which ``encodes_on_device``. Every method raises av.FFmpegError or OSError when the file cannot be
+    written.
     """
 
     path: Path
@@ -126,12 +162,14 @@ class Mp4Writer:
     fps: Fraction
     metadata: Mapping[str, str] = field(default_factory=dict)
     film: bool = False
+    on_device: bool = False
 
     def __post_init__(self) -> None:
         import av
         from av.video.reformatter import VideoReformatter
 
-        encoder = working_encoder(self.size, self.fps, film=self.film)
+        encoder = ON_DEVICE if self.on_device else working_encoder(self.size, self.fps, film=self.film)
+        self._cuda = _cuda_context()
         self.encoder = encoder.name
         self._format = encoder.pixel_format
         self._reformatter = VideoReformatter()
@@ -141,13 +179,17 @@ class Mp4Writer:
         encoder.configure(self._stream.codec_context, self.size, self.fps, film=self.film)
         self._frame: VideoFrame | None = None
 
-    def write(self, picture: NDArray[np.uint8], index: int) -> None:
-        """Encode ``picture``, (h, w, 3) uint8 sRGB, top row first, fitted to ``size``, as frame ``index``."""
+    def write(self, picture: NDArray[np.uint8] | Planes, index: int) -> None:
+        """Encode ``picture``, (h, w, 3) uint8 sRGB, top row first, fitted to ``size``, or planes of it, as frame ``index``."""
+        self._frame = _frame(picture, self._cuda) if isinstance(picture, Planes) else self._converted(picture)
+        self.repeat(index)
+
+    def _converted(self, picture: NDArray[np.uint8]) -> VideoFrame:
         import av
         from av.video.reformatter import ColorRange, Colorspace
 
         rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(fitted(picture, self.size)), format="rgb24")
-        self._frame = self._reformatter.reformat(
+        return self._reformatter.reformat(
             rgb,
             width=self.size[0],
             height=self.size[1],
@@ -155,7 +197,6 @@ class Mp4Writer:
             dst_colorspace=Colorspace.ITU709,
             dst_color_range=ColorRange.MPEG,
         )
-        self.repeat(index)
 
     def repeat(self, index: int) -> None:
         """Encode the last picture once more, as frame ``index``."""

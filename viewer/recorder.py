@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from core.errors import RecordingError
-from viewer.mp4 import Mp4Writer, even
+from viewer.mp4 import Mp4Writer, encodes_on_device, even
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from numpy.typing import NDArray
+
+    from viewer.nv12 import Planes
 
 QUEUE_BYTES = 128 << 20
 LONGEST_QUEUE = 30  # pictures, one second of video: longer would only delay what a killed process keeps
@@ -35,8 +37,10 @@ class Recorder:
 
     ``size`` is (width, height) of the pictures, pixels; an odd last column or row is cut. ``metadata`` goes into
     the file (title, comment). With ``lockstep`` every picture becomes one video frame and ``offer`` waits for room
-    (films); without, pictures are placed by their time (live). Raises RecordingError when the file cannot be
-    created; whatever goes wrong later ends the recording, keeps the file up to there and is told by ``error``.
+    (films); without, pictures are placed by their time (live). ``blank`` is what a GPU could offer instead of pictures
+    on the host: ``on_device`` tells whether that can be encoded where it is, None until that is known. Raises
+    RecordingError when the file cannot be created; whatever goes wrong later ends the recording, keeps the file up to
+    there and is told by ``error``.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class Recorder:
         *,
         lockstep: bool = False,
         capacity: int | None = None,
+        blank: Planes | None = None,
     ) -> None:
         if min(size) < 2:
             raise RecordingError(f"cannot record {size[0]}x{size[1]} pixels; make the picture larger")
@@ -60,8 +65,10 @@ class Recorder:
         self.dropped = 0  # video frames that show an older picture because the encoder was busy
         self.encoder: str | None = None  # FFmpeg's name of the encoder, once it is open
         self.error: RecordingError | None = None
+        self.on_device: bool | None = None if blank is not None else False
         room = min(LONGEST_QUEUE, max(4, QUEUE_BYTES // (3 * size[0] * size[1])))
-        self._queue: SimpleQueue[tuple[int, NDArray[np.uint8]] | None] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[int, NDArray[np.uint8] | Planes] | Exception | None] = SimpleQueue()
+        self._blank = blank
         self._room = Semaphore(capacity or room)
         self._spare: SimpleQueue[NDArray[np.uint8]] = SimpleQueue()
         self._start: float | None = None
@@ -94,8 +101,10 @@ class Recorder:
             self._start = seconds
         return math.floor((seconds - self._start) * float(self.fps) + 0.5)
 
-    def offer(self, picture: NDArray[np.uint8], seconds: float = 0.0) -> bool:
+    def offer(self, picture: NDArray[np.uint8] | Planes, seconds: float = 0.0) -> bool:
         """Take a copy of ``picture``, (h, w, 3) uint8 sRGB, top row first, shown at ``seconds``, if due.
+
+        Where ``on_device``, pictures are planes of the recording's size, and kept as they are.
 
         Returns whether it was taken. Live, this never waits: a picture for a frame that has one is skipped, and one
         that finds the queue full is dropped and counted. A picture whose size has changed meanwhile (a resized
@@ -108,8 +117,12 @@ class Recorder:
         if not self._room.acquire(blocking=self.lockstep):
             self.dropped += missed
             return False
-        self._queue.put((slot, self._copy(picture)))
+        self._queue.put((slot, self._copy(picture) if isinstance(picture, np.ndarray) else picture))
         return True
+
+    def fail(self, error: Exception) -> None:
+        """End the recording because its pictures have come to an end; what there is stays."""
+        self._queue.put(error)
 
     def finish(self) -> None:
         """End the recording without waiting: what is queued is still encoded; ``done`` tells when."""
@@ -147,16 +160,22 @@ class Recorder:
         atexit.unregister(self.close)  # or it would hold this and its arrays until then
 
     def _encode(self) -> None:
-        writer = Mp4Writer(self.path, self.size, self.fps, self._metadata, film=self.lockstep)
+        on_device = self._blank is not None and encodes_on_device(self._blank, self.size, self.fps)
+        self._blank = None
+        writer = Mp4Writer(self.path, self.size, self.fps, self._metadata, film=self.lockstep, on_device=on_device)
+        self.on_device = on_device
         self.encoder = writer.encoder
         try:
             while (item := self._queue.get()) is not None:
+                if isinstance(item, Exception):
+                    raise item
                 self._room.release()
                 slot, picture = item
                 self._repeat(writer, slot)
                 writer.write(picture, slot)
                 self.frames += 1
-                self._spare.put(picture)
+                if isinstance(picture, np.ndarray):
+                    self._spare.put(picture)
             if self.frames > 0:
                 self._repeat(writer, self._slot + 1)  # the last may have been dropped
         finally:
