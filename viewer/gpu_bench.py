@@ -107,6 +107,7 @@ def measured(rig: Rig) -> Iterable[Figure]:
     _, photo, _ = keyframe_of(DEMO_PHOTO, FilmOptions())
     yield from warping(rig)
     yield from splatting(rig)
+    yield from gridding(rig)
     yield from drawing(rig, photo)
     yield from generating(rig, photo)
     yield from flying(rig, photo)
@@ -151,6 +152,22 @@ def splatting(rig: Rig) -> Iterable[Figure]:
         splat = partial(softmax_splat, values, disparity, moves, size)
         moved = 4 * (4 + 5) * size[0] * size[1]  # colours and disparity are read, these and a mask are written
         yield Figure("splat", f"{size[0]}x{size[1]} to {name}", rig.timer.milliseconds(splat, rig.stream), moved)
+
+
+def gridding(rig: Rig) -> Iterable[Figure]:
+    """Measure what OpenGL does for the same: the mesh of a keyframe as textured triangles."""
+    from core.warp.benchmark import landscape
+    from viewer.gl.grid_warp import GridWarp
+
+    for source in SOURCES:
+        keyframe = landscape(*source)
+        for name, size in TARGETS.items():
+            grid = GridWarp(rig.context, keyframe, size)
+            # positions and indices; the photo is read once, colour and depth are written once
+            moved = 12 * len(keyframe.mesh.vertices) + 24 * len(keyframe.mesh.quads) + (3 + 8) * size[0] * size[1]
+            milliseconds = rig.drawn(partial(grid.draw, step_of(keyframe, size)))
+            yield Figure("grid", f"{source[0]}x{source[1]} to {name}", milliseconds, moved)
+            grid.release()
 
 
 def drawing(rig: Rig, photo: Keyframe) -> Iterable[Figure]:

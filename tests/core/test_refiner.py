@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -332,6 +333,22 @@ def test_then_the_classical_one_takes_over(make):
     assert refiner.generator_name == "classical"
     assert refiner.run_once(ahead(5)) is not None
     assert len(world) == 2
+
+
+def test_the_classical_one_makes_small_views(make, clock):
+    class Diverging(GpuGenerator):
+        def __call__(self, view):
+            good = super().__call__(view)
+            return good if len(self.made) < 20 else replace(good, image=good.image * np.nan)
+
+    _, refiner = make(Diverging(), lockstep=False)
+    refiner.warm_up(ahead(1))
+    assert refiner.size == (256, 160)
+    for step in range(1, 25):
+        refiner.run_once(ahead(step))
+    assert refiner.generator_name == "classical"
+    assert refiner.size == SIZE
+    assert clock.seconds == 0.0
 
 
 def test_a_gpu_that_only_warps_may_fail_while_it_is_read(make, monkeypatch):

@@ -71,6 +71,12 @@ def test_the_papers_splatting_at_the_same_sizes(rig):
     assert [(figure.part, figure.what) for figure in figures] == [("splat", "128x72 to 720p"), ("splat", "160x90 to 1080p")]
 
 
+def test_a_textured_grid_at_the_same_sizes(rig):
+    figures = list(gpu_bench.gridding(rig))
+    assert [figure.what for figure in figures] == [figure.what for figure in list(gpu_bench.warping(rig))[::2]]
+    assert all(figure.milliseconds > 0.0 for figure in figures)
+
+
 def test_lookups_get_into_opengl_and_are_drawn(rig):
     figures = list(gpu_bench.drawing(rig, PHOTO))
     assert [figure.part for figure in figures] == 2 * ["interop", "draw"]

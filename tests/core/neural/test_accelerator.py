@@ -123,6 +123,7 @@ def test_the_weights_on_the_host_stay_as_they_are(network, cuda):
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     GraphedExecutor(network, "cpu", cuda)(some_inputs(), some_style(), WANTED)
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+    assert all(tensor.dtype == torch.float32 for tensor in network.state_dict().values())
 
 
 def test_a_generator_that_leaves_the_gpu_goes_on_as_one_that_was_never_there(tmp_path, monkeypatch, cuda):
