@@ -11,6 +11,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,9 +19,13 @@ from typing import TYPE_CHECKING
 from core.machine import cores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    import moderngl
 
 PROBE_SECONDS = 60  # a first shader compilation can be slow; a probe that takes longer hangs
+_ALIKE = 0.01  # share of a trial's pixels in which GPU and processor may differ
+_DETOUR = "detour: "  # how a probe marks that pixels do not go the shortest way
 LEAST_MEMORY = 1.5  # GiB free: torch, a 4096-pixel photo and the keyframes take about half of it
 
 
@@ -94,16 +99,21 @@ def _display() -> Finding:
     return Finding(names[0] if names else "none", f"{advice} (a try-out: xvfb-run photoflight)", fatal=True)
 
 
-def window_renderer() -> str:
-    """Open a hidden window and name its OpenGL; raises whatever pyglet and moderngl raise."""
+@contextmanager
+def _hidden_window() -> Iterator[moderngl.Context]:
     import moderngl
     import pyglet
 
     config = pyglet.gl.Config(major_version=3, minor_version=3)  # type: ignore[abstract]  # pyglet chooses the class by platform
     window = pyglet.window.Window(64, 64, visible=False, config=config)
-    name = _described(moderngl.create_context())
+    yield moderngl.create_context()
     window.close()
-    return name
+
+
+def window_renderer() -> str:
+    """Open a hidden window and name its OpenGL; raises whatever pyglet and moderngl raise."""
+    with _hidden_window() as context:
+        return _described(context)
 
 
 def offscreen_renderer() -> str:
@@ -113,9 +123,28 @@ def offscreen_renderer() -> str:
     return _described(moderngl.create_standalone_context(backend="egl"))  # type: ignore[arg-type]  # its stubs are wrong here
 
 
-def _described(context: object) -> str:
-    info: dict[str, str] = context.info  # type: ignore[attr-defined]
-    return f"{info['GL_RENDERER']}, OpenGL {info['GL_VERSION']}"
+def window_transfer() -> str:
+    """Open a hidden window and say how lookups get into it, after "detour" where that is not the shortest way."""
+    with _hidden_window() as context:
+        return _way(context)
+
+
+def offscreen_transfer() -> str:
+    """Say of OpenGL without a display what ``window_transfer`` says of a window."""
+    from viewer.headless import headless_context
+
+    return _way(headless_context())
+
+
+def _way(context: moderngl.Context) -> str:
+    from viewer.interop import make_transfer
+
+    transfer = make_transfer(context)
+    return f"{_DETOUR if transfer.fell_back else ''}{transfer.reason}"
+
+
+def _described(context: moderngl.Context) -> str:
+    return f"{context.info['GL_RENDERER']}, OpenGL {context.info['GL_VERSION']}"
 
 
 def _probed(function: str) -> str:
@@ -167,26 +196,39 @@ def _cuda() -> Finding:
     return Finding(f"no NVIDIA GPU; torch {torch.__version__} runs on the processor")
 
 
-def _cupy() -> Finding:
+def _warp() -> Finding:
     import torch
 
-    if not torch.cuda.is_available():
-        return Finding("not needed without CUDA: the warp runs on the processor")
-    try:
-        import cupy
-    except ImportError:
-        return Finding("not installed: the warp runs on the processor", "pip install photoflight[cuda]")
-    return Finding(f"{cupy.__version__}")
+    from core.warp import cuda, make_warper
+    from core.warp.benchmark import landscape
+    from core.warp.cpu import CpuWarper
+
+    if not cuda.available():
+        remedy = "pip install photoflight[cuda]" if torch.cuda.is_available() else ""
+        return Finding("on the processor: CuPy is not installed or finds no NVIDIA GPU", remedy)
+    keyframe, warper = landscape(64, 40), make_warper()
+    found, expected = (each.warp([[keyframe]], keyframe.camera, (64, 40))[0] for each in (warper, CpuWarper()))
+    apart = float((found.slot != expected.slot).mean())
+    remedy = "update the NVIDIA driver and CuPy, and report this line"
+    if warper.fallback is not None:
+        return Finding(f"on the processor: {warper.fallback}", remedy)
+    if apart > _ALIKE:
+        return Finding(f"on the GPU, whose trial differs from the processor's in {apart:.1%} of its pixels", remedy)
+    return Finding("on the GPU, as on the processor in a trial")
 
 
 def _interop() -> Finding:
-    import torch
+    from core.warp import cuda
 
-    if not torch.cuda.is_available():
-        return Finding("not needed without CUDA")
-    if "NVIDIA" in _window().fact:
-        return Finding("the window draws on the NVIDIA GPU, so pictures can stay there")
-    return Finding("the window does not draw on the NVIDIA GPU: pictures are copied", "start it on that GPU, as with prime-run")
+    if not cuda.available():
+        return Finding("not needed: lookups are made by the processor")
+    try:
+        way = _probed("offscreen_transfer" if _without_x() else "window_transfer")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Finding(f"could not be tried out ({error})", "see window and offscreen")
+    if way.startswith(_DETOUR):
+        return Finding(way.removeprefix(_DETOUR), "draw on the NVIDIA GPU, as with prime-run, and have cuda-python installed")
+    return Finding(way)
 
 
 def _encoders() -> Finding:
@@ -269,7 +311,7 @@ CHECKS: dict[str, Callable[[], Finding]] = {
     "window": _window,
     "offscreen": _offscreen,
     "CUDA": _cuda,
-    "CuPy": _cupy,
+    "warp": _warp,
     "interop": _interop,
     "encoders": _encoders,
     "controllers": _controllers,

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
+from core import warp
+from core.warp import cpu, cuda
 from viewer import doctor
 from viewer.doctor import Finding
 
@@ -61,3 +66,42 @@ def test_missing_weights_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: obj
     assert "missing" in finding.fact
     assert finding.remedy
     assert not finding.fatal
+
+
+@pytest.mark.usefixtures("xvfb")
+def test_transfers_are_asked_in_a_process_of_their_own() -> None:
+    assert doctor._probed("window_transfer") == doctor._probed("offscreen_transfer")
+    assert "no NVIDIA GPU" in doctor._probed("offscreen_transfer")
+
+
+def test_without_a_gpu_interop_is_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cuda, "available", lambda: False)
+    monkeypatch.setattr(doctor, "_probed", lambda _: pytest.fail("a window was opened"))
+    assert not doctor._interop().remedy
+    assert "on the processor" in doctor._warp().fact
+
+
+@pytest.mark.parametrize("display", [True, False])
+def test_it_says_how_lookups_get_into_opengl(monkeypatch: pytest.MonkeyPatch, display: bool) -> None:
+    said = {"window_transfer": "lookups stay on the GPU", "offscreen_transfer": "detour: copied: error 304"}
+    monkeypatch.setattr(cuda, "available", lambda: True)
+    monkeypatch.setattr(doctor, "_without_x", lambda: not display)
+    monkeypatch.setattr(doctor, "_probed", said.__getitem__)
+    finding = doctor._interop()
+    assert (finding.fact, bool(finding.remedy)) == (
+        ("lookups stay on the GPU", False) if display else ("copied: error 304", True)
+    )
+
+
+@pytest.mark.parametrize(("moved", "fallback"), [(0, None), (5, None), (0, "no compiler")])
+def test_the_gpus_warp_is_tried(monkeypatch: pytest.MonkeyPatch, moved: int, fallback: str | None) -> None:
+    def warped(layers: list[list[object]], camera: object, size: tuple[int, int]) -> list[object]:
+        (lookup,) = cpu.CpuWarper(1).warp(layers, camera, size)
+        return [SimpleNamespace(slot=np.roll(lookup.slot, moved) - (moved > 0))]
+
+    monkeypatch.setattr(cuda, "available", lambda: True)
+    monkeypatch.setattr(warp, "make_warper", lambda: SimpleNamespace(warp=warped, fallback=fallback))
+    finding = doctor._warp()
+    assert bool(finding.remedy) == (moved > 0 or fallback is not None)
+    assert fallback is None or fallback in finding.fact
+    assert ("on the GPU" in finding.fact) == (fallback is None)
