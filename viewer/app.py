@@ -217,6 +217,7 @@ class App:
         if self.flight is not None:
             self.hud.report("refiner", self.flight.refiner.last_error)
             self.hud.report("warp", self.flight.warper.fallback)
+            self.hud.report("lookups", self.stage.renderer.fallback)
         if afresh or now - self._read >= READ_SECONDS:
             self._read, self._overlays = now, self._instruments()
         for corner, picture in self._overlays.items():

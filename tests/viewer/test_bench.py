@@ -2,13 +2,18 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
+from contextlib import closing
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from core.errors import PhotoflightError
+from core.frame import Frame, Layer
 from viewer import bench
 from viewer.bench import Figure
+from viewer.frame_times import FrameTimes, Part, Summary
 from viewer.options import BenchOptions
 
 if TYPE_CHECKING:
@@ -57,3 +62,28 @@ def test_without_a_display_nothing_is_started(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(bench.sys, "platform", "linux")
     monkeypatch.setattr(bench, "started", lambda: pytest.fail("started"))
     assert list(bench.start_up()) == []
+
+
+def test_late_frames_stand_below_the_times() -> None:
+    summary = Summary(1000, 0.020, 0.019, 0.040, 0.060, 0.065, Counter({"draw (new keyframe)": 3, "garbage collection": 1}))
+    figures = list(bench.frame_figures("flying", summary))
+    assert [figure.value for figure in figures] == pytest.approx([19.0, 40.0, 60.0, 65.0, 50.0, 3, 1])
+    assert figures[3].what == "flying, longest"
+    assert figures[5] == Figure("late", "flying: draw (new keyframe)", 3, "of 1000 frames")
+
+
+def test_the_rig_clocks_every_frame_it_flies() -> None:
+    drawn, finished = [], []
+    flight = SimpleNamespace(advance=lambda *_: time.sleep(0.002), frame=lambda _: Frame(None, Layer((), None)))
+    rig = bench.Rig(
+        flight, SimpleNamespace(draw=lambda *_: drawn.append(1)), SimpleNamespace(finish=lambda: finished.append(1)), None
+    )
+    with closing(FrameTimes()) as times:
+        rig.fly(0.1, times)
+        first = times.count
+        rig.fly(0.1, times)
+    assert times.count == len(drawn) - 2 == len(finished) - 2, "the first of each flight has none before it"
+    assert 0 < first < times.count
+    parts, _ = times.latest(0.0, times.count)
+    assert parts[:, Part.FLY].min() >= 0.002
+    assert parts.sum() <= 0.5

@@ -277,6 +277,24 @@ def test_overlay_lies_where_it_should_and_blends(renderer: Renderer) -> None:
     assert (picture == 100).all()
 
 
+def test_an_overlay_is_uploaded_once_while_it_is_the_same_array(renderer: Renderer) -> None:
+    target = renderer._context.simple_framebuffer((80, 60))
+
+    def shown(name: str, overlay: np.ndarray) -> list[int]:
+        target.clear()
+        renderer.draw_overlay(name, overlay, target, (0, 0))
+        return _read(target)[0, 0].tolist()
+
+    red, green = (np.full((10, 20, 4), colour, np.uint8) for colour in ((255, 0, 0, 255), (0, 255, 0, 255)))
+    assert shown("left", red) == [255, 0, 0]
+    assert shown("right", green) == [0, 255, 0], "another place has its own"
+    red[...] = 255
+    assert shown("left", red) == [255, 0, 0], "the array of before is not looked at again"
+    assert shown("left", green) == [0, 255, 0]
+    assert shown("left", red) == [255, 255, 255]
+    assert shown("left", green[:5]) == [0, 255, 0], "nor does its size matter"
+
+
 @pytest.mark.parametrize("view", list(DebugView))
 def test_debug_views_differ_and_show_holes(renderer: Renderer, view: DebugView) -> None:
     photo, _ = scene()

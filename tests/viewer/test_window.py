@@ -6,12 +6,15 @@ import os
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+from viewer.frame_times import Part
 from viewer.options import FlyOptions
+from viewer.stage import Corner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 def turn(app: App, times: int = 1) -> None:
     """Run the window's loop for some frames."""
     for _ in range(times):
+        app.times.begin()
         app.window.switch_to()
         app.window.dispatch_events()
         app._take_loaded()
@@ -120,6 +124,65 @@ def test_losing_the_focus_releases_every_key(app: App) -> None:
     app.on_deactivate()
     turn(app, 30)
     assert app.flight.craft.motion.still
+
+
+def test_frames_in_flight_are_clocked_and_rest_is_not(app: App) -> None:
+    app.on_deactivate()
+    turn(app, 40)
+    at_rest = app.times.count
+    turn(app, 5)
+    assert app.times.count == at_rest
+    app.on_key_press(ord("w"), 0)
+    turn(app, 9)
+    app.on_deactivate()
+    assert app.times.count == at_rest + 8, "the first has no picture before it"
+    parts, _ = app.times.latest(0.0, 8)
+    assert (parts[:, [Part.WARP, Part.DRAW, Part.FLIP]] > 0.0).all()
+    assert parts[:, Part.RECORD].max() == 0.0
+
+
+def test_g_shows_the_graph_of_frame_times_at_once(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    app.on_deactivate()
+    turn(app, 40)
+    shown: dict[Corner, np.ndarray] = {}
+    overlay = app.stage.overlay
+
+    def seen(picture: np.ndarray, corner: Corner) -> None:
+        shown[corner] = picture
+        overlay(picture, corner)
+
+    monkeypatch.setattr(app.stage, "overlay", seen)
+    for there in (True, False):
+        shown.clear()
+        app.on_key_press(ord("g"), 0)
+        turn(app)
+        assert Corner.BOTTOM_LEFT in shown
+        assert (Corner.TOP_RIGHT in shown) == there
+
+
+def test_a_fallback_is_one_line_on_the_screen(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(app.stage.renderer), "fallback", "lookups are copied")
+    app._changed = True
+    turn(app)
+    assert app.hud.message == "lookups are copied"
+    monkeypatch.setattr(app.flight.refiner, "last_error", "refining on the processor")
+    app._changed = True
+    turn(app, 2)
+    assert app.hud.message == "refining on the processor"
+
+
+@pytest.mark.parametrize(("told", "believed"), [(143.9, 143.9), (0, 60.0), (None, 60.0), (1e9, 60.0)])
+def test_the_displays_rate_is_believed_where_it_can_be(told: float | None, believed: float) -> None:
+    from viewer.window import display_rate
+
+    mode = SimpleNamespace(rate=told)
+    assert display_rate(SimpleNamespace(screen=SimpleNamespace(get_mode=lambda: mode))) == believed
+
+
+def test_a_display_without_modes_is_taken_for_60_hz() -> None:
+    from viewer.window import display_rate
+
+    assert display_rate(SimpleNamespace(screen=SimpleNamespace(get_mode=lambda: None))) == 60.0
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X11 only")
