@@ -17,6 +17,8 @@ from core.warp.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from numpy.typing import NDArray
+
     from core.camera import Camera
     from core.keyframe import Keyframe
     from core.warp.lookup import Lookup
@@ -48,7 +50,7 @@ class Resident:
     sky: Any
 
 
-class _Device:
+class Device:
     """What the warpers of one GPU share: the compiled kernels and the keyframes that live there."""
 
     def __init__(self) -> None:
@@ -80,10 +82,10 @@ class _Device:
         there.set(array, stream=stream)
         return there
 
-    def copied_here(self, array: Any, stream: Any) -> Any:  # noqa: ANN401
+    def copied_here(self, array: Any, stream: Any) -> NDArray[np.float32]:  # noqa: ANN401
         """Return a NumPy copy of ``array`` once the work on ``stream`` is done."""
         with self.errors():
-            return self.cupy.asnumpy(array, stream=stream)
+            return np.asarray(self.cupy.asnumpy(array, stream=stream))
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -104,7 +106,7 @@ class CudaWarper:
 
     fallback: str | None = None  # as in ``Warper``
 
-    def __init__(self, device: _Device | None = None, priority: int = _FIRST) -> None:
+    def __init__(self, device: Device | None = None, priority: int = _FIRST) -> None:
         """Warp on the GPU, on streams of ``priority``; ``device`` is another warper's, to share."""
         self._device = device or _opened()
         self._priority = priority
@@ -130,14 +132,13 @@ class CudaWarper:
     def _workspace(self) -> Workspace:
         found: Workspace | None = getattr(self._local, "workspace", None)
         if found is None:
-            device = self._device
-            found = self._local.workspace = Workspace(device.cupy, device.kernels, self._priority, device.copied_here)
+            found = self._local.workspace = Workspace(self._device, self._priority)
         return found
 
 
-def _opened() -> _Device:
+def _opened() -> Device:
     try:
-        return _Device()
+        return Device()
     except Exception as error:  # a driver, a compiler and their libraries are met here: anything may be wrong with them
         raise _device_error(error) from error
 

@@ -26,13 +26,21 @@ class DeviceLookup(Lookup):
     texels: Any
     stream: Any
 
-    def __init__(self, texels: Any, magnification: Any, summary: Any, stream: Any, copied: Callable[[Any, Any], Any]) -> None:  # noqa: ANN401
-        """Hold what ``kernels.cu`` writes: ``texels``, stretch (height, width) float32, and ``struct Summary`` as float32.
+    def __init__(
+        self,
+        texels: Any,  # noqa: ANN401
+        magnification: Any,  # noqa: ANN401
+        stream: Any,  # noqa: ANN401
+        copied: Callable[[Any, Any], NDArray[np.float32]],
+        summarised: Callable[[], NDArray[np.float32]],
+    ) -> None:
+        """Hold what ``kernels.cu`` writes: ``texels``, and stretch (height, width) float32 in ``magnification``.
 
-        ``copied(array, stream)`` returns a NumPy copy once the work on ``stream`` is done.
+        ``copied(array, stream)`` returns a NumPy copy once the work on ``stream`` is done; ``summarised()`` returns
+        ``struct Summary`` as float32 once this lookup is.
         """
         self.texels, self.stream = texels, stream
-        self._magnification, self._device_summary, self._copied = magnification, summary, copied
+        self._magnification, self._copied, self._summarised = magnification, copied, summarised
 
     @property
     def size(self) -> tuple[int, int]:
@@ -42,11 +50,11 @@ class DeviceLookup(Lookup):
 
     @cached_property
     def _host_texels(self) -> NDArray[np.float32]:
-        return np.asarray(self._copied(self.texels, self.stream))
+        return self._copied(self.texels, self.stream)
 
     @cached_property
     def _summary(self) -> NDArray[np.float32]:
-        return np.asarray(self._copied(self._device_summary, self.stream))
+        return self._summarised()
 
     @cached_property
     def uv(self) -> NDArray[np.float32]:
@@ -61,7 +69,7 @@ class DeviceLookup(Lookup):
     @cached_property
     def stretch(self) -> NDArray[np.float32]:
         """See ``Lookup``."""
-        return np.asarray(self._copied(self._magnification, self.stream))
+        return self._copied(self._magnification, self.stream)
 
     @cached_property
     def slot(self) -> NDArray[np.int8]:
@@ -70,12 +78,12 @@ class DeviceLookup(Lookup):
 
     @property
     def covered_share(self) -> float:
-        """See ``Lookup``; a few bytes are copied."""
+        """See ``Lookup``; this waits for the lookup, not for what was put on ``stream`` after it."""
         pixels = self.size[0] * self.size[1]
         return (pixels - int(self._summary[-1:].view(np.uint32)[0])) / pixels
 
     def thin(self, columns: int, rows: int) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-        """See ``Lookup``; for ``THIN`` a few bytes are copied, else all."""
+        """See ``Lookup``; ``THIN`` comes with the lookup as ``covered_share`` does, for others all is copied."""
         if (columns, rows) != THIN:
             return super().thin(columns, rows)
         disparity, slot = self._summary[:-1].reshape(rows, columns, 2).transpose(2, 0, 1)

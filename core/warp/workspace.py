@@ -13,11 +13,13 @@ from core.warp.frame_table import FRAME, MOST_LAYERS, MOST_MEMBERS, SUMMARY_ITEM
 from core.warp.lookup import THIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from core.camera import Camera
     from core.keyframe import Keyframe
-    from core.warp.cuda import Resident
+    from core.warp.cuda import Device, Resident
     from core.warp.lookup import Lookup
 
 _BLOCK = 256  # threads
@@ -34,9 +36,10 @@ class Workspace:
     table is written anew; on a display it has long been.
     """
 
-    def __init__(self, cupy: Any, kernels: Sequence[Any], priority: int, copied: Callable[[Any, Any], Any]) -> None:  # noqa: ANN401
-        """Take the compiled ``kernels`` in their order and the stream's ``priority``; ``copied`` is as in ``DeviceLookup``."""
-        self._cupy, self._kernels, self._copied = cupy, kernels, copied
+    def __init__(self, device: Device, priority: int) -> None:
+        """Work on ``device``, on a stream of ``priority``."""
+        cupy = device.cupy
+        self._device, self._cupy = device, cupy
         self.stream = cupy.cuda.Stream(non_blocking=True, priority=priority)
         # or the memory would serve others while kernels still write to it
         weakref.finalize(self, _drain, self.stream, cupy.cuda.runtime.CUDARuntimeError).atexit = False
@@ -69,8 +72,10 @@ class Workspace:
         self._done.synchronize()
         self._held = list(residents.values())  # until the frame is done
         self._fill_views(residents, camera, size)
-        lookups = self._fill_layers(layers, {keyframe: i for i, keyframe in enumerate(residents)}, size)
+        lookups, outputs = self._fill_layers(layers, {keyframe: i for i, keyframe in enumerate(residents)}, size)
         self._run(size[0] * size[1])
+        for output in outputs:
+            output.summarise(self.stream)
         self.stream.record(self._done)
         return lookups
 
@@ -100,18 +105,20 @@ class Workspace:
 
     def _fill_layers(
         self, layers: Sequence[Sequence[Keyframe]], view_of: dict[Keyframe, int], size: tuple[int, int]
-    ) -> list[Lookup]:
-        """Write the rows of all layers; return the lookups that they will fill."""
+    ) -> tuple[list[Lookup], list[_Output]]:
+        """Write the rows of all layers; return the lookups that they will fill, and where."""
         frame = self._frame_row[0]
         frame["layer_count"] = len(layers)
         lookups: list[Lookup] = []
+        outputs: list[_Output] = []
         for row, layer in zip(frame["layers"], layers, strict=False):
             output = self._output(size[0] * size[1])
             row["texels"], row["stretch"], row["summary"] = (array.data.ptr for array in output.arrays)
             row["count"] = len(layer)
             row["members"][: len(layer)] = [view_of[keyframe] for keyframe in layer]
-            lookups.append(output.lookup(size, self.stream, self._copied))
-        return lookups
+            lookups.append(output.lookup(size, self.stream))
+            outputs.append(output)
+        return lookups, outputs
 
     def _output(self, pixels: int) -> _Output:
         """Find room for a lookup that no living lookup has."""
@@ -122,7 +129,7 @@ class Workspace:
         if free:
             self.stream.synchronize()  # work on the stream may still read it
             self._outputs.remove(free[0])
-        self._outputs.append(_Output(self._cupy, pixels))
+        self._outputs.append(_Output(self._device, pixels))
         return self._outputs[-1]
 
     def _run(self, pixels: int) -> None:
@@ -150,7 +157,7 @@ class Workspace:
         runtime = self._cupy.cuda.runtime
         target, source = self._table.data.ptr, self._pinned.ptr
         runtime.memcpyAsync(target, source, self._table_size, runtime.memcpyHostToDevice, self.stream.ptr)
-        for kernel, grid in zip(self._kernels, grids, strict=True):
+        for kernel, grid in zip(self._device.kernels, grids, strict=True):
             kernel(grid, (_BLOCK,), (self._table,))
 
 
@@ -171,13 +178,16 @@ class _Buffer:
 
 
 class _Output:
-    """The device memory of one lookup of at most ``pixels``; free when the lookup is gone."""
+    """The memory of one lookup of at most ``pixels``; free when the lookup is gone."""
 
-    def __init__(self, cupy: Any, pixels: int) -> None:  # noqa: ANN401
-        self.pixels = _rounded(pixels)
+    def __init__(self, device: Device, pixels: int) -> None:
+        cupy = device.cupy
+        self.pixels, self._device = _rounded(pixels), device
         self._texels = cupy.empty(4 * self.pixels, np.float32)
         self._stretch = cupy.empty(self.pixels, np.float32)
         self._summary = cupy.empty(SUMMARY_ITEMS, np.float32)
+        self._pinned = cupy.cuda.alloc_pinned_memory(self._summary.nbytes)
+        self._done = cupy.cuda.Event(disable_timing=True)
         self._lookup: weakref.ref[DeviceLookup] | None = None
 
     @property
@@ -190,11 +200,24 @@ class _Output:
         """Whether no lookup needs it."""
         return self._lookup is None or self._lookup() is None
 
-    def lookup(self, size: tuple[int, int], stream: Any, copied: Callable[[Any, Any], Any]) -> DeviceLookup:  # noqa: ANN401
+    def summarise(self, stream: Any) -> None:  # noqa: ANN401
+        """Have the summary copied to the host when the kernels on ``stream`` have made it."""
+        runtime, summary = self._device.cupy.cuda.runtime, self._summary
+        runtime.memcpyAsync(self._pinned.ptr, summary.data.ptr, summary.nbytes, runtime.memcpyDeviceToHost, stream.ptr)
+        stream.record(self._done)
+
+    def _summarised(self) -> NDArray[np.float32]:
+        """Wait for the summary and return a copy."""
+        with self._device.errors():
+            self._done.synchronize()
+        return np.frombuffer(self._pinned, np.float32, SUMMARY_ITEMS).copy()
+
+    def lookup(self, size: tuple[int, int], stream: Any) -> DeviceLookup:  # noqa: ANN401
         """Make the lookup that has this memory from now on."""
         width, height = size
         texels = self._texels[: 4 * width * height].reshape(height, width, 4)
-        lookup = DeviceLookup(texels, self._stretch[: width * height].reshape(height, width), self._summary, stream, copied)
+        stretch = self._stretch[: width * height].reshape(height, width)
+        lookup = DeviceLookup(texels, stretch, stream, self._device.copied_here, self._summarised)
         self._lookup = weakref.ref(lookup)
         return lookup
 

@@ -239,7 +239,7 @@ def on_device(lookup: Lookup, runtime: fake_interop.Runtime) -> DeviceLookup:
         pytest.fail("drawing waits for a copy to the host")
 
     texels = np.dstack([lookup.uv, lookup.disparity, lookup.slot]).astype(np.float32)
-    return DeviceLookup(fake_interop.DeviceArray(texels, runtime.stream), None, None, runtime.stream, refused)
+    return DeviceLookup(fake_interop.DeviceArray(texels, runtime.stream), None, runtime.stream, refused, refused)
 
 
 def holed(size: tuple[int, int]) -> Lookup:

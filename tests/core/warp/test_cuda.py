@@ -243,17 +243,31 @@ def test_texels_are_the_layout_of_the_texture(host):
     np.testing.assert_array_equal(found.texels, np.dstack([found.uv, found.disparity, found.slot]))
 
 
-def test_the_display_copies_no_lookup(cupy, host):
-    """What pilots see and how much is covered is a few bytes; arrays are copied once, when they are asked for."""
+def test_the_display_copies_no_lookup_and_waits_for_nothing_else(cupy, host):
+    """What pilots see and how much is covered comes with the lookup; arrays are copied once, when they are asked for."""
     found = warp([SCENES["hills"]], SCENES["hills"].camera, (64, 40), host)
+    drawn = []
+    found.stream.put(lambda: drawn.append(True))
     cupy.count.clear()
     found.thin(*lookup.THIN)
     assert found.covered_share == 1.0
-    assert cupy.count["copy"] == 1
+    assert not drawn
+    assert cupy.count["copy"] == 0
     for _ in range(2):
         assert found.uv.shape == (40, 64, 2)
         assert found.slot.shape == found.disparity.shape == (40, 64)
-    assert cupy.count["copy"] == 2
+    assert cupy.count["copy"] == 1
+
+
+def test_what_pilots_see_outlives_the_lookup(host):
+    frame = SCENES["valley"]
+    found = warp([frame], frame.camera, (64, 40), host)
+    seen = found.thin(*lookup.THIN)
+    before = [array.copy() for array in seen]
+    del found
+    wait(host.warp([[frame]], moved(frame.camera, z=0.5, yaw=0.5), (64, 40)))
+    for one, other in zip(seen, before, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_warp_does_not_wait(cupy, host):

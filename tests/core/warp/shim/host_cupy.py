@@ -19,7 +19,7 @@ import numpy as np
 SHIM = Path(__file__).parent
 KERNELS = SHIM.parents[3] / "core" / "warp" / "kernels.cu"
 GARBAGE = 77
-TO_DEVICE = 1
+TO_DEVICE, TO_HOST = 1, 2
 
 
 class RuntimeLostError(RuntimeError):
@@ -61,6 +61,7 @@ class HostCupy:
                 getDeviceCount=lambda: 1,
                 memcpyAsync=self._memcpy,
                 memcpyHostToDevice=TO_DEVICE,
+                memcpyDeviceToHost=TO_HOST,
             ),
             driver=SimpleNamespace(CUDADriverError=DriverLostError),
             memory=SimpleNamespace(OutOfMemoryError=FullError),
@@ -104,7 +105,8 @@ class HostCupy:
         return Pinned(size)
 
     def _memcpy(self, target, source, size, kind, stream):
-        assert kind == TO_DEVICE
+        assert kind in {TO_DEVICE, TO_HOST}
+        self.use("summary" if kind == TO_HOST else "table")
         self.streams[stream].put(lambda: ctypes.memmove(target, source, size))
 
     def asnumpy(self, array, stream):
