@@ -35,8 +35,8 @@ class Transfer(Protocol):
     def write(self, texture: Texture, pixels: Any, layer: int = 0, stream: Any = None) -> None:  # noqa: ANN401 - NumPy's or CuPy's
         """Replace ``texture``, or one ``layer`` of an array, at its finest level by ``pixels`` (h, w, 4) of its size and type.
 
-        ``pixels`` are NumPy's, or CuPy's as the work on ``stream``, a ``cupy.cuda.Stream``, leaves them; what is put on it later
-        may overwrite them. Raises DeviceError when the GPU is lost.
+        ``pixels`` are NumPy's, or, with a ``stream``, CuPy's as the work on that ``cupy.cuda.Stream`` leaves them; what is put
+        on it later may overwrite them. Raises DeviceError when the GPU is lost.
         """
         ...
 
@@ -97,7 +97,7 @@ class Staged:
     def write(self, texture: Texture, pixels: Any, layer: int = 0, stream: Any = None) -> None:  # noqa: ANN401
         """Write ``pixels``, waiting for ``stream`` if they are on the GPU; see ``Transfer``."""
         buffer = self._next_buffer(pixels.nbytes)
-        buffer.write(pixels if isinstance(pixels, np.ndarray) else self._on_host(pixels, stream))
+        buffer.write(pixels if stream is None else self._on_host(pixels, stream))
         _put(texture, buffer, layer)
 
     def _next_buffer(self, size: int) -> moderngl.Buffer:
@@ -151,7 +151,7 @@ class Registered:
 
     def write(self, texture: Texture, pixels: Any, layer: int = 0, stream: Any = None) -> None:  # noqa: ANN401
         """Write ``pixels``; see ``Transfer``."""
-        if not self.fell_back and not isinstance(pixels, np.ndarray):
+        if stream is not None and not self.fell_back:
             try:
                 self.copy(texture, pixels, layer, stream)
             except DeviceError as error:

@@ -117,6 +117,7 @@ class Runtime:
         self.context = context
         self.log, self.refused, self.garbled = [], None, False
         self.stream = Stream()
+        self.streams = {self.stream.ptr: self.stream}
         self.registered = {}  # resource: (name of the texture, flags)
         self.mapped = {}  # resource: {layer: pixels}
 
@@ -144,7 +145,8 @@ class Runtime:
         return (Error.cudaErrorInvalidResourceHandle if failed else Error.cudaSuccess,)
 
     def cudaGraphicsMapResources(self, count, resource, stream):  # noqa: N802
-        assert (count, stream) == (1, self.stream.ptr)
+        assert count == 1
+        assert stream in self.streams
         if self._fails("map", resource not in self.registered or resource in self.mapped):
             return (Error.cudaErrorUnknown,)
         self.mapped[resource] = {}
@@ -160,7 +162,7 @@ class Runtime:
         return Error.cudaSuccess, (resource, index)
 
     def cudaMemcpy2DToArrayAsync(self, array, x, y, source, pitch, width, height, kind, stream):  # noqa: N802, PLR0917
-        assert (x, y, kind, stream) == (0, 0, 3, self.stream.ptr)
+        assert (x, y, kind) == (0, 0, 3)
         if self._fails("copy", width > pitch):
             return (Error.cudaErrorUnknown,)
         resource, layer = array
@@ -168,14 +170,14 @@ class Runtime:
         def run():
             self.mapped[resource][layer] = b"".join(ctypes.string_at(source + row * pitch, width) for row in range(height))
 
-        self.stream.put(run)
+        self.streams[stream].put(run)
         return (Error.cudaSuccess,)
 
     def cudaGraphicsUnmapResources(self, count, resource, stream):  # noqa: N802
-        assert (count, stream) == (1, self.stream.ptr)
+        assert count == 1
         if self._fails("unmap", resource not in self.mapped):
             return (Error.cudaErrorUnknown,)
-        self.stream.synchronize()  # so that what OpenGL does next finds the copy done
+        self.streams[stream].synchronize()  # so that what OpenGL does next finds the copy done
         texture = self.context.textures[self.registered[resource][0]]
         for layer, pixels in self.mapped.pop(resource).items():
             if self.garbled:

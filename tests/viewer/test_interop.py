@@ -116,8 +116,10 @@ def test_a_layer_leaves_the_others_as_they_are(context, runtime, transfer, way: 
     array.write(expected)
     for seed, layer in enumerate([1, 0, 2, 1, 1]):
         expected[layer] = pictures[seed]
-        pixels = pictures[seed] if way == "host" else fake_interop.DeviceArray(pictures[seed], runtime.stream)
-        ways.write(array, pixels, layer, runtime.stream)
+        if way == "host":
+            ways.write(array, pictures[seed], layer)
+        else:
+            ways.write(array, fake_interop.DeviceArray(pictures[seed], runtime.stream), layer, runtime.stream)
         assert (shown_layers(context, array) == expected).all()
     assert ("register" in runtime.log) == (way == "registered")
 
@@ -158,10 +160,10 @@ def test_staged_pixels_wait_for_their_turn(context, runtime, monkeypatch) -> Non
     def write_all(seed: int) -> None:
         for size, texture in zip(sizes, textures, strict=True):
             seed += 1
-            host = noise(seed, size)
-            staged.write(
-                texture, host if seed % 3 == 0 else fake_interop.DeviceArray(host, runtime.stream), stream=runtime.stream
-            )
+            if seed % 3 == 0:
+                staged.write(texture, noise(seed, size))
+            else:
+                staged.write(texture, fake_interop.DeviceArray(noise(seed, size), runtime.stream), stream=runtime.stream)
 
     write_all(0)
     write_all(100)
