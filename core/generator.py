@@ -80,6 +80,11 @@ class Accelerated(Protocol):
         """Compute on the processor from now on; nothing need begin again."""
 
 
+def on_gpu(generator: Generator) -> bool:
+    """Whether ``generator`` computes on a GPU."""
+    return isinstance(generator, Accelerated) and generator.on_gpu
+
+
 SIZES = ("small", "base")  # of trained ones, each with its weights file
 # by name, the default first: "auto" is the best size for the machine; ``core.refiner.make_generator`` makes them
 GENERATORS = ("auto", *SIZES, "classical")

@@ -18,7 +18,7 @@ from core.classical import ClassicalGenerator
 from core.compose import compose
 from core.errors import DeviceError, DeviceMemoryError
 from core.frame import Layer
-from core.generator import GENERATORS, WEIGHTS_SUFFIX, Accelerated
+from core.generator import GENERATORS, WEIGHTS_SUFFIX, Accelerated, on_gpu
 from core.keyframe import Keyframe, eight_bit
 from core.resolution import Resolution
 from core.warp import warp
@@ -109,7 +109,7 @@ class Refiner:
         self.last_error: str | None = None
         self.failures = 0
         self._world, self._generator, self._dome, self._warper = world, generator, dome, warper
-        self._resolution = Resolution(size, adaptive=not lockstep and _on_gpu(generator))
+        self._resolution = Resolution(size, adaptive=not lockstep and on_gpu(generator))
         self._told: str | None = None  # why the processor warps
         self._seed = 0
         self._failed_in_a_row = 0
@@ -233,10 +233,6 @@ class Refiner:
         self.last_error = f"the {self._generator.name} generator cannot go on ({reason}); the classical one took over"
         self._generator = fallback
         self._resolution = Resolution(self._resolution.smallest)
-
-
-def _on_gpu(generator: Generator) -> bool:
-    return isinstance(generator, Accelerated) and generator.on_gpu
 
 
 def _one_line(error: Exception) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from core.keyframe import Keyframe
 
 BUDGET_BYTES = 160 * 2**20  # 273 keyframes of 256x160: most of a minute of flight, before the way back is thinned out
+LARGE_BUDGET_BYTES = 512 * 2**20  # where keyframes are larger: 218 of 512x320, 54 of 1024x640
 PAPER_STEP = 0.1875  # scene units between two views of the paper
 SAME_PLACE = 0.25 * PAPER_STEP  # two cameras closer than this
 SAME_VIEW = math.radians(1.5)  # and turned less than this see the same picture

@@ -91,10 +91,13 @@ def generator_of(options: FlyOptions | FilmOptions) -> tuple[Generator, str]:
 def prepare(path: Path, options: FlyOptions, aspect: float, lookup: tuple[int, int]) -> Loaded:
     """Make a flight that will not stutter: every kernel it needs has run once at the size it will have."""
     from core.flight import Flight, FlightSettings
+    from core.generator import on_gpu
+    from core.world import BUDGET_BYTES, LARGE_BUDGET_BYTES
 
     photo, keyframe, notice = keyframe_of(path, options)
     generator, doubt = generator_of(options)
-    flight = Flight(keyframe, generator, FlightSettings(aspect, seed=options.seed))
+    world_bytes = LARGE_BUDGET_BYTES if on_gpu(generator) else BUDGET_BYTES
+    flight = Flight(keyframe, generator, FlightSettings(aspect, seed=options.seed, world_bytes=world_bytes))
     flight.warm_up(lookup)
     for name in ("viewer.capture", "av"):  # which would cost the first recording 0.2 s
         importlib.import_module(name)

@@ -105,6 +105,7 @@ def test_a_recording_on_the_device(tmp_path) -> None:
             assert recorder.offer(planes(index))
     assert recorder.on_device
     assert recorder.error is None
+    assert recorder._spare.empty()  # none is kept
     pictures = decoded(recorder.path)
     assert [alike(picture, index) for index, picture in enumerate(pictures)] == 5 * [True]
 

@@ -24,8 +24,9 @@ from core.neural.accelerator import GraphedExecutor
 from core.refiner import best_size, make_generator
 from core.steering import Steering
 from core.warp.benchmark import landscape
+from core.world import BUDGET_BYTES, LARGE_BUDGET_BYTES
 from viewer import doctor, film
-from viewer.loader import Loader, generator_of, share_cores
+from viewer.loader import Loader, generator_of, prepare, share_cores
 from viewer.options import FilmOptions, FlyOptions
 
 if TYPE_CHECKING:
@@ -158,6 +159,16 @@ def test_on_a_gpu_that_cannot_take_it_the_processor_flies(trained: Path, monkeyp
     flight.close()
 
 
+@pytest.mark.parametrize("gpu", [False, True])
+def test_a_flight_on_a_gpu_remembers_more(gpu: bool, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(NeuralGenerator, "on_gpu", gpu)
+    monkeypatch.setattr("viewer.loader.keyframe_of", lambda *_: (None, keyframe(size=(128, 80)), ""))
+    monkeypatch.setattr(Flight, "warm_up", lambda *_: None)
+    loaded = prepare(trained, FlyOptions(refiner=str(trained)), 1.6, (64, 40))
+    assert loaded.flight.settings.world_bytes == (LARGE_BUDGET_BYTES if gpu else BUDGET_BYTES)
+    loaded.flight.close()
+
+
 @pytest.mark.usefixtures("gl_context")
 def test_a_film_says_so_and_is_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = FilmOptions(seconds=0.2, fps=10.0, size=(96, 54), refiner=str(tmp_path / "none.safetensors"))
@@ -200,6 +211,7 @@ from core.flight import Flight, FlightSettings
 from core.refiner import make_generator
 from core.steering import Steering
 from core.warp.benchmark import landscape
+from core.world import BUDGET_BYTES, LARGE_BUDGET_BYTES
 flight = Flight(landscape(128, 80), make_generator(sys.argv[1]), FlightSettings(lockstep=True, seed=3))
 for _ in range(6):
     flight.frame((96, 60)); flight.advance(0.1, Steering(advance=1.0))
