@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.errors import DeviceError
-from core.warp.cpu import CpuWarper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,4 +47,6 @@ class FallbackWarper:
         return self if self.fallback else FallbackWarper(self._warper.background)
 
     def _fall_back(self, error: DeviceError) -> None:
+        from core.warp.cpu import CpuWarper
+
         self._warper, self.fallback = CpuWarper(), str(error)
