@@ -78,7 +78,7 @@ class Capture:
             return
         self._slot = slot
         try:
-            self.recorder.offer(readback.planes(framebuffer, self.recorder.size), seconds)
+            self.recorder.offer(readback.picture(framebuffer, self.recorder.size), seconds)
         except DeviceError as error:
             self.recorder.fail(error)
 

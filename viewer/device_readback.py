@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from core.errors import DeviceError
 from viewer.interop import checked, sharing_runtime
 from viewer.mp4 import fitted
-from viewer.nv12 import Planes, nv12, scaled
+from viewer.nv12 import DevicePicture, nv12, scaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,32 +56,20 @@ class DeviceReadback:
 
     def __init__(self, context: moderngl.Context, runtime: Any, cupy: Any) -> None:  # noqa: ANN401
         self._context, self._runtime, self._cupy = context, runtime, cupy
-        self._stream = cupy.cuda.Stream(non_blocking=True)
+        self._reading, self._converting = (cupy.cuda.Stream(non_blocking=True) for _ in range(2))
         self._copy: moderngl.Framebuffer | None = None
         self._resource: Any = None
 
-    def planes(self, framebuffer: moderngl.Framebuffer, size: tuple[int, int]) -> Planes:
+    def picture(self, framebuffer: moderngl.Framebuffer, size: tuple[int, int]) -> DevicePicture:
         """Start reading ``framebuffer``, fitted to ``size`` = (width, height), both even. Raises DeviceError."""
-        width, height = framebuffer.size
-        with _errors(), self._stream:
-            self._take(framebuffer)
-            pixels = self._cupy.empty((height, width, 4), np.uint8)
-            self._read(pixels)
-            upright = pixels[::-1, :, :3]  # OpenGL's first row is the bottom one
-            luma, chroma = nv12(scaled(fitted(upright, size), size), self._cupy)
-            done = self._stream.record()
+        with _errors():
+            pixels, done = self._read(framebuffer)
+        return DevicePicture(partial(self._planes, pixels, done, size))
 
-        def wait() -> None:
-            self._cupy.cuda.Device().use()  # CUDA's context is current on this thread from now on, as FFmpeg wants it
-            done.synchronize()
-
-        return Planes(luma, chroma, wait)
-
-    def blank(self, size: tuple[int, int]) -> Planes:
+    def blank(self, size: tuple[int, int]) -> DevicePicture:
         """Return a picture to try an encoder with."""
-        luma = self._cupy.zeros((size[1], size[0]), np.uint8)
-        chroma = self._cupy.zeros((size[1] // 2, size[0] // 2, 2), np.uint8)
-        return Planes(luma, chroma, self._cupy.cuda.Device().use)
+        pixels = self._cupy.zeros((size[1], size[0], 4), np.uint8)
+        return DevicePicture(partial(self._planes, pixels, self._cupy.cuda.get_current_stream().record(), size))
 
     def try_out(self) -> None:
         """Read one colour and look whether it is that; raises DeviceError if not."""
@@ -88,15 +77,25 @@ class DeviceReadback:
         framebuffer = self._context.framebuffer([texture])
         try:
             framebuffer.clear(1.0, 1.0, 1.0, 1.0)
-            planes = self.planes(framebuffer, (2, 2))
-            planes.wait()
-            arrived = int(planes.luma[0, 0])
-            if arrived != 235:
+            pixels, done = self._read(framebuffer)
+            done.synchronize()
+            arrived = int(pixels[0, 0, 0])
+            if arrived != 255:
                 raise DeviceError(f"white that OpenGL drew is {arrived} in CUDA")
         finally:
             self._unbind()
             framebuffer.release()
             texture.release()
+
+    def _planes(self, pixels: Any, done: Any, size: tuple[int, int]) -> tuple[Any, Any]:  # noqa: ANN401
+        """Convert ``pixels`` (h, w, 4), there when the event ``done`` is; on the thread that encodes."""
+        self._cupy.cuda.Device().use()  # CUDA's context is current on this thread from now on, as FFmpeg wants it
+        done.synchronize()
+        with self._converting:
+            upright = pixels[::-1, :, :3]  # OpenGL's first row is the bottom one
+            planes = nv12(scaled(fitted(upright, size), size), self._cupy)
+        self._converting.synchronize()
+        return planes
 
     def _take(self, framebuffer: moderngl.Framebuffer) -> None:
         """Copy ``framebuffer`` to the registered texture, which is made anew where the size has changed."""
@@ -113,17 +112,21 @@ class DeviceReadback:
                 raise
         self._context.copy_framebuffer(self._copy, framebuffer)
 
-    def _read(self, pixels: Any) -> None:  # noqa: ANN401
-        """Put on the stream: map the texture, copy it to ``pixels``, unmap it."""
-        runtime, resource, stream = self._runtime, self._resource, self._stream.ptr
-        height, pitch = pixels.shape[0], pixels.strides[0]
+    def _read(self, framebuffer: moderngl.Framebuffer) -> tuple[Any, Any]:
+        """Map the texture, copy it, unmap it, in the order of the stream; return the copy and an event of its end."""
+        self._take(framebuffer)
+        width, height = framebuffer.size
+        with self._reading:
+            pixels = self._cupy.empty((height, width, 4), np.uint8)
+        runtime, resource, stream = self._runtime, self._resource, self._reading.ptr
         checked(runtime, runtime.cudaGraphicsMapResources(1, resource, stream))
         try:
             array = checked(runtime, runtime.cudaGraphicsSubResourceGetMappedArray(resource, 0, 0))
-            target, within = (pixels.data.ptr, pitch), runtime.cudaMemcpyKind.cudaMemcpyDeviceToDevice
-            checked(runtime, runtime.cudaMemcpy2DFromArrayAsync(*target, array, 0, 0, pitch, height, within, stream))
+            target, within = (pixels.data.ptr, 4 * width), runtime.cudaMemcpyKind.cudaMemcpyDeviceToDevice
+            checked(runtime, runtime.cudaMemcpy2DFromArrayAsync(*target, array, 0, 0, 4 * width, height, within, stream))
         finally:
             checked(runtime, runtime.cudaGraphicsUnmapResources(1, resource, stream))
+        return pixels, self._reading.record()
 
     def _unbind(self) -> None:
         """Leave moderngl nothing to bind again that is about to be released."""

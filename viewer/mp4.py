@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from viewer.nv12 import Planes
+from viewer.nv12 import DevicePicture
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,7 +93,7 @@ ENCODERS = (
 ON_DEVICE = replace(ENCODERS[0], pixel_format="cuda")  # takes its pictures from the GPU's own memory
 
 
-def encodes_on_device(blank: Planes, size: tuple[int, int], fps: Fraction) -> bool:
+def encodes_on_device(blank: DevicePicture, size: tuple[int, int], fps: Fraction) -> bool:
     """Whether pictures that lie where ``blank`` does can be encoded there, at ``size`` = (width, height): tries it."""
     import av
 
@@ -116,12 +116,11 @@ def _cuda_context() -> CudaContext:
     return CudaContext(primary_ctx=False, current_ctx=True)
 
 
-def _frame(planes: Planes, cuda: CudaContext) -> VideoFrame:
-    """Return ``planes`` as FFmpeg's frame, where they are; it holds on to them."""
+def _frame(picture: DevicePicture, cuda: CudaContext) -> VideoFrame:
+    """Return ``picture`` as FFmpeg's frame, where it is; the frame holds on to its planes."""
     import av
 
-    planes.wait()
-    return av.VideoFrame.from_dlpack((planes.luma, planes.chroma), format="nv12", cuda_context=cuda)
+    return av.VideoFrame.from_dlpack(picture.planes(), format="nv12", cuda_context=cuda)
 
 
 def working_encoder(size: tuple[int, int], fps: Fraction, *, film: bool = False) -> Encoder:
@@ -153,7 +152,7 @@ class Mp4Writer:
     """An open video file. Not thread-safe: one thread opens, writes and closes it.
 
     ``size`` is (width, height), even; ``film`` allows the encoder to look ahead; ``on_device`` means that all pictures will be
-    ``Planes`` on a GPU for which ``encodes_on_device``. Every method raises av.FFmpegError or OSError when the file cannot be
+    ``DevicePicture``s for which ``encodes_on_device``. Every method raises av.FFmpegError or OSError when the file cannot be
     written.
     """
 
@@ -179,9 +178,9 @@ class Mp4Writer:
         encoder.configure(self._stream.codec_context, self.size, self.fps, film=self.film)
         self._frame: VideoFrame | None = None
 
-    def write(self, picture: NDArray[np.uint8] | Planes, index: int) -> None:
-        """Encode ``picture``, (h, w, 3) uint8 sRGB, top row first, fitted to ``size``, or planes of it, as frame ``index``."""
-        self._frame = _frame(picture, self._cuda) if isinstance(picture, Planes) else self._converted(picture)
+    def write(self, picture: NDArray[np.uint8] | DevicePicture, index: int) -> None:
+        """Encode ``picture``, (h, w, 3) uint8 sRGB, top row first, fitted to ``size``, as frame ``index``."""
+        self._frame = _frame(picture, self._cuda) if isinstance(picture, DevicePicture) else self._converted(picture)
         self.repeat(index)
 
     def _converted(self, picture: NDArray[np.uint8]) -> VideoFrame:

@@ -13,16 +13,17 @@ if TYPE_CHECKING:
 _RED, _BLUE = 0.2126, 0.0722  # their shares of luma
 
 
-class Planes(NamedTuple):
-    """A picture of even size (width, height) as arrays of NumPy or, on a GPU, CuPy."""
+class DevicePicture(NamedTuple):
+    """A picture that lies on a GPU: ``planes`` is called on the thread that encodes, and returns luma and chroma of ``nv12``."""
 
-    luma: Any  # (height, width) uint8
-    chroma: Any  # (height / 2, width / 2, 2) uint8
-    wait: Callable[[], object]  # returns when the arrays are filled; called on the thread that encodes
+    planes: Callable[[], tuple[Any, Any]]
 
 
 def nv12(picture: Any, xp: ModuleType) -> tuple[Any, Any]:  # noqa: ANN401
-    """Convert ``picture`` (height, width, 3) uint8 sRGB, both sides even, by ``xp``: NumPy or CuPy; return luma and chroma."""
+    """Convert ``picture`` (height, width, 3) uint8 sRGB, both sides even, by ``xp``: NumPy or CuPy.
+
+    Returns luma (height, width) and chroma (height / 2, width / 2, 2), both uint8.
+    """
     red, green, blue = (picture[..., channel].astype(np.float32) for channel in range(3))
     grey = _RED * red + (1.0 - _RED - _BLUE) * green + _BLUE * blue
     luma = (16.5 + (219.0 / 255.0) * grey).astype(np.uint8)

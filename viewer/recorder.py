@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from viewer.nv12 import Planes
+    from viewer.nv12 import DevicePicture
 
 QUEUE_BYTES = 128 << 20
 LONGEST_QUEUE = 30  # pictures, one second of video: longer would only delay what a killed process keeps
@@ -52,7 +52,7 @@ class Recorder:
         *,
         lockstep: bool = False,
         capacity: int | None = None,
-        blank: Planes | None = None,
+        blank: DevicePicture | None = None,
     ) -> None:
         if min(size) < 2:
             raise RecordingError(f"cannot record {size[0]}x{size[1]} pixels; make the picture larger")
@@ -67,7 +67,7 @@ class Recorder:
         self.error: RecordingError | None = None
         self.on_device: bool | None = None if blank is not None else False
         room = min(LONGEST_QUEUE, max(4, QUEUE_BYTES // (3 * size[0] * size[1])))
-        self._queue: SimpleQueue[tuple[int, NDArray[np.uint8] | Planes] | Exception | None] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[int, NDArray[np.uint8] | DevicePicture] | Exception | None] = SimpleQueue()
         self._blank = blank
         self._room = Semaphore(capacity or room)
         self._spare: SimpleQueue[NDArray[np.uint8]] = SimpleQueue()
@@ -101,10 +101,10 @@ class Recorder:
             self._start = seconds
         return math.floor((seconds - self._start) * float(self.fps) + 0.5)
 
-    def offer(self, picture: NDArray[np.uint8] | Planes, seconds: float = 0.0) -> bool:
+    def offer(self, picture: NDArray[np.uint8] | DevicePicture, seconds: float = 0.0) -> bool:
         """Take a copy of ``picture``, (h, w, 3) uint8 sRGB, top row first, shown at ``seconds``, if due.
 
-        Where ``on_device``, pictures are planes of the recording's size, and kept as they are.
+        Where ``on_device``, pictures are ``DevicePicture``s of the recording's size, and kept as they are.
 
         Returns whether it was taken. Live, this never waits: a picture for a frame that has one is skipped, and one
         that finds the queue full is dropped and counted. A picture whose size has changed meanwhile (a resized

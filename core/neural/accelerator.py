@@ -7,6 +7,7 @@ from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _KEPT = 2  # recordings: the size in use and the one before, as the refiner goes up and down between two
+_one_recording = Lock()  # at a time is all that torch can make in a process, and the next photo is opened behind the flight
 _WARM_UPS = 3  # calls before one is recorded: libraries choose their kernels and allocate their workspaces in the first
 
 
@@ -109,7 +111,7 @@ class GraphedExecutor:
             for _ in range(_WARM_UPS):
                 _drawn(self._network, static_inputs, static_style)
             # the display's thread may allocate meanwhile, which would spoil a recording in the default mode
-            with self._cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
+            with _one_recording, self._cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
                 outputs = _drawn(self._network, static_inputs, static_style)
         return _Recording(graph, static_inputs, static_style, outputs)
 

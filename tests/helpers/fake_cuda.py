@@ -7,6 +7,8 @@ from contextlib import contextmanager
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from core.neural import accelerator
+
 
 class _Tape(TorchDispatchMode):
     def __init__(self) -> None:
@@ -63,6 +65,7 @@ class FakeCuda:
     def graph(self, graph, stream, capture_error_mode):
         assert self.current == stream, "warmed up on another stream"
         assert capture_error_mode == "thread_local"
+        assert accelerator._one_recording.locked()
         graph.tape = _Tape()
         try:
             with graph.tape, _without_the_host():

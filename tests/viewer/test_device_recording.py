@@ -18,7 +18,7 @@ from viewer import capture, device_readback, mp4
 from viewer.capture import Capture
 from viewer.device_readback import DeviceReadback
 from viewer.mp4 import X264, Mp4Writer, encodes_on_device
-from viewer.nv12 import Planes, nv12
+from viewer.nv12 import DevicePicture, nv12
 from viewer.recorder import Recorder
 
 SIZE, RATE = (96, 64), Fraction(30)
@@ -34,8 +34,8 @@ def colours(number: int, size: tuple[int, int] = SIZE) -> np.ndarray:
     return picture
 
 
-def planes(number: int, size: tuple[int, int] = SIZE) -> Planes:
-    return Planes(*nv12(colours(number, size), np), lambda: None)
+def planes(number: int, size: tuple[int, int] = SIZE) -> DevicePicture:
+    return DevicePicture(lambda: nv12(colours(number, size), np))
 
 
 def decoded(path) -> list[np.ndarray]:
@@ -68,22 +68,6 @@ def test_planes_become_the_same_film_as_pictures(tmp_path) -> None:
         assert alike(one, min(index, 3))
 
 
-@pytest.mark.usefixtures("encoder")
-def test_planes_are_waited_for(tmp_path) -> None:
-    ready = threading.Event()
-    luma, chroma = np.zeros((64, 96), np.uint8), np.zeros((32, 48, 2), np.uint8)
-
-    def wait() -> None:
-        ready.set()
-        luma[:], chroma[:] = nv12(colours(5), np)
-
-    writer = Mp4Writer(tmp_path / "film", SIZE, RATE, on_device=True)
-    writer.write(Planes(luma, chroma, wait), 0)
-    writer.close()
-    assert ready.is_set()
-    assert alike(decoded(tmp_path / "film")[0], 5)
-
-
 def test_no_nvenc_takes_what_is_on_the_host() -> None:
     assert not encodes_on_device(planes(0), SIZE, RATE)
 
@@ -92,10 +76,10 @@ def test_no_nvenc_takes_what_is_on_the_host() -> None:
 def test_an_encoder_is_tried_before_it_is_trusted() -> None:
     assert encodes_on_device(planes(0), SIZE, RATE)
 
-    def lost() -> None:
+    def lost():
         raise RuntimeError("cudaErrorUnknown")
 
-    assert not encodes_on_device(planes(0)._replace(wait=lost), SIZE, RATE)
+    assert not encodes_on_device(DevicePicture(lost), SIZE, RATE)
 
 
 @pytest.mark.usefixtures("encoder")
@@ -148,35 +132,44 @@ class DeviceArray(np.ndarray):
 
 
 class Stream:
-    """Does at once what is put on it."""
+    """Does its work when it is waited for."""
 
-    def __init__(self, non_blocking) -> None:
-        assert non_blocking
-        self.ptr, self.used = 7, False
+    def __init__(self, non_blocking=False) -> None:
+        self.ptr, self.work = (7 if non_blocking else 0), []
 
-    def __enter__(self) -> None:
-        self.used = True
+    def __enter__(self):
+        return self
 
     def __exit__(self, *_) -> None:
-        self.used = False
+        pass
 
     def record(self):
-        assert self.used
-        return SimpleNamespace(synchronize=lambda: None)
+        return SimpleNamespace(synchronize=self.synchronize)
+
+    def synchronize(self) -> None:
+        while self.work:
+            self.work.pop(0)()
 
 
 class Cupy:
-    """NumPy with a device."""
+    """NumPy with a device; ``threads`` have used it, ``reading`` is the stream on which textures are read."""
 
     stack = staticmethod(np.stack)
 
     def __init__(self) -> None:
-        self.threads = set()
+        self.threads, self.reading, self.kept = set(), None, []
         use = lambda: self.threads.add(threading.get_ident())  # noqa: E731
-        self.cuda = SimpleNamespace(Stream=Stream, Device=lambda: SimpleNamespace(use=use))
+        device = SimpleNamespace(use=use)
+        self.cuda = SimpleNamespace(Stream=self._stream, Device=lambda: device, get_current_stream=Stream)
+
+    def _stream(self, non_blocking):
+        made = Stream(non_blocking)
+        self.reading = self.reading or made
+        return made
 
     def empty(self, shape, dtype):
-        return np.full(shape, 77, dtype).view(DeviceArray)
+        self.kept.append(np.full(shape, 77, dtype).view(DeviceArray))  # as CuPy keeps memory for what the stream does with it
+        return self.kept[-1]
 
     zeros = staticmethod(np.zeros)
 
@@ -188,7 +181,8 @@ class Runtime:
     cudaGraphicsRegisterFlags = SimpleNamespace(cudaGraphicsRegisterFlagsReadOnly=1)  # noqa: N815
     cudaMemcpyKind = SimpleNamespace(cudaMemcpyDeviceToDevice=3)  # noqa: N815
 
-    def __init__(self) -> None:
+    def __init__(self, cupy) -> None:
+        self.cupy = cupy
         self.textures, self.registered, self.mapped, self.refused, self.log = {}, [], [], None, []
 
     def _result(self, call, *values):
@@ -230,7 +224,7 @@ class Runtime:
         assert width == pitch
         pixels = self.textures[image].read()
         assert len(pixels) == width * height
-        ctypes.memmove(target, pixels, len(pixels))
+        self.cupy.reading.work.append(lambda: ctypes.memmove(target, pixels, len(pixels)))
         return self._result("copy")
 
     def cudaGraphicsUnmapResources(self, count, image, stream):  # noqa: N802
@@ -256,12 +250,12 @@ class Remembering:
 
 @pytest.fixture
 def runtime():
-    return Runtime()
+    return Runtime(Cupy())
 
 
 @pytest.fixture
 def readback(gl_context, runtime):
-    made = DeviceReadback(Remembering(gl_context, runtime), runtime, Cupy())
+    made = DeviceReadback(Remembering(gl_context, runtime), runtime, runtime.cupy)
     yield made
     runtime.refused = None
     made.release()
@@ -289,18 +283,17 @@ def shown(gl_context):
 
 def test_what_opengl_has_drawn_is_read_upright(readback, shown, runtime) -> None:
     for number in (1, 4):
-        found = readback.planes(shown(number), SIZE)
-        found.wait()
-        for part, wanted in zip(found[:2], nv12(colours(number), np), strict=True):
+        found = readback.picture(shown(number), SIZE).planes()
+        for part, wanted in zip(found, nv12(colours(number), np), strict=True):
             assert np.array_equal(part, wanted)
     assert runtime.log == ["register", *(2 * ["map", "array", "copy", "unmap"])]
 
 
 def test_a_window_of_another_size_is_fitted(readback, shown, runtime) -> None:
-    readback.planes(shown(1), SIZE)
-    found = readback.planes(shown(3, (192, 128)), SIZE)
-    assert found.luma.shape == (64, 96)
-    assert np.abs(found.luma.astype(int) - nv12(colours(3), np)[0]).mean() < 3.0
+    readback.picture(shown(1), SIZE)
+    luma, _ = readback.picture(shown(3, (192, 128)), SIZE).planes()
+    assert luma.shape == (64, 96)
+    assert np.abs(luma.astype(int) - nv12(colours(3), np)[0]).mean() < 3.0
     assert runtime.log.count("register") == 2
     assert runtime.log.count("unregister") == 1
     assert len(runtime.registered) == 1
@@ -318,7 +311,7 @@ def test_a_refusal_is_an_error_and_leaves_nothing_mapped(readback, shown, runtim
     runtime.refused = call
     for _ in range(2):
         with pytest.raises(DeviceError, match="999"):
-            readback.planes(shown(1), SIZE)
+            readback.picture(shown(1), SIZE)
         assert not runtime.mapped
 
 
@@ -327,7 +320,7 @@ def test_without_cuda_there_is_none(gl_context) -> None:
 
 
 @pytest.mark.usefixtures("encoder")
-def test_a_recording_from_opengl_without_the_host(readback, shown, tmp_path, monkeypatch, gl_context) -> None:
+def test_a_recording_from_opengl_without_the_host(readback, runtime, shown, tmp_path, monkeypatch, gl_context) -> None:
     monkeypatch.setattr(capture, "device_readback", lambda _context: readback)
     monkeypatch.setattr(capture, "ReadbackRing", lambda *_: pytest.fail("by the host"))
     shot = capture.record(gl_context, tmp_path / "film.mp4", SIZE, {})
@@ -338,6 +331,8 @@ def test_a_recording_from_opengl_without_the_host(readback, shown, tmp_path, mon
     shot.finish()
     shot.recorder.close()
     assert shot.recorder.error is None
+    assert threading.get_ident() not in runtime.cupy.threads  # what takes time is done on the recorder's
+    assert len(runtime.cupy.threads) == 1
     assert [alike(picture, number) for number, picture in enumerate(decoded(shot.recorder.path))] == 4 * [True]
 
 
