@@ -52,6 +52,7 @@ class FlightSettings:
 
     aspect: float = 16.0 / 9.0  # of the window or film, width / height
     refine_size: tuple[int, int] = (256, 160)
+    refine_larger: bool = True  # where a GPU leaves time for it
     lockstep: bool = False
     seed: int = 0
     world_bytes: int = BUDGET_BYTES  # memory for keyframes; the farthest are forgotten beyond it
@@ -95,7 +96,13 @@ class Flight:
         self._surroundings: Surroundings | None = None
         self._seen: Layer | None = None  # of the last frame, until somebody asks what was seen
         self.refiner = Refiner(
-            self.world, generator, self.dome, self.warper.background(), settings.refine_size, lockstep=settings.lockstep
+            self.world,
+            generator,
+            self.dome,
+            self.warper.background(),
+            settings.refine_size,
+            lockstep=settings.lockstep,
+            larger=settings.refine_larger,
         )
         self.refiner.begin(settings.seed)
         self._refined_at, self._refined_from = -math.inf, self.craft.camera.position

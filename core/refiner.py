@@ -99,17 +99,25 @@ class Refiner:
     """
 
     def __init__(
-        self, world: World, generator: Generator, dome: Dome, warper: Warper, size: tuple[int, int], *, lockstep: bool = False
+        self,
+        world: World,
+        generator: Generator,
+        dome: Dome,
+        warper: Warper,
+        size: tuple[int, int],
+        *,
+        lockstep: bool = False,
+        larger: bool = True,
     ) -> None:
         """``begin`` before the first keyframe, unless ``generator`` has begun.
 
-        ``size`` is the (width, height) of new keyframes, in lockstep and on the processor; else they are as much larger as there
-        is time for.
+        ``size`` is the (width, height) of new keyframes. On a GPU, but not in lockstep, they are as much ``larger`` as there is
+        time for.
         """
         self.last_error: str | None = None
         self.failures = 0
         self._world, self._generator, self._dome, self._warper = world, generator, dome, warper
-        self._resolution = Resolution(size, adaptive=not lockstep and on_gpu(generator))
+        self._resolution = Resolution(size, adaptive=larger and not lockstep and on_gpu(generator))
         self._told: str | None = None  # why the processor warps
         self._seed = 0
         self._failed_in_a_row = 0

@@ -39,9 +39,9 @@ def make(dome, warper):
     """Make refiners over a fresh world, and close them."""
     made: list[Refiner] = []
 
-    def build(generator, *, lockstep: bool = True) -> tuple[World, Refiner]:
+    def build(generator, *, lockstep: bool = True, **options) -> tuple[World, Refiner]:
         world = World(PHOTO)
-        refiner = Refiner(world, generator, dome, warper, SIZE, lockstep=lockstep)
+        refiner = Refiner(world, generator, dome, warper, SIZE, lockstep=lockstep, **options)
         made.append(refiner)
         return world, refiner
 
@@ -266,9 +266,16 @@ def test_on_a_gpu_views_are_as_large_as_there_is_time_for(make, clock):
     assert slower.size == SIZE
 
 
-@pytest.mark.parametrize(("generator", "lockstep"), [(CopyGenerator(), False), (GpuGenerator(), True)])
-def test_on_the_processor_and_in_lockstep_views_stay_as_they_are(make, clock, generator, lockstep):
-    _, refiner = make(generator, lockstep=lockstep)
+@pytest.mark.parametrize(
+    ("generator", "options"),
+    [
+        (CopyGenerator(), {"lockstep": False}),
+        (GpuGenerator(), {"lockstep": True}),
+        (GpuGenerator(), {"lockstep": False, "larger": False}),
+    ],
+)
+def test_on_the_processor_and_in_lockstep_views_stay_as_they_are(make, clock, generator, options):
+    _, refiner = make(generator, **options)
     refiner.warm_up(ahead(1))
     for step in range(PATIENCE + 3):
         refiner.run_once(ahead(step))
