@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING
 from core.errors import PhotoflightError
 from viewer.gl.debug import DebugView
 from viewer.provenance import recording_metadata
+from viewer.saver import write_png
 
 if TYPE_CHECKING:
     import pathlib
     from collections.abc import Callable
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from core.camera import Intrinsics
+    from core.pilots.path import Path as CameraPath
     from viewer.app import App
 
 
@@ -59,8 +65,6 @@ def start_recording(app: App) -> None:
 
 def stop_recording(app: App) -> None:
     """Stop; the file is closed behind the flight. The path that was recorded goes beside it, for ``film --pilot``."""
-    from core.pilots.path_file import save_path
-
     capture, app.capture = app.capture, None
     track, app.track = app.track, None
     app.quality.frozen = False
@@ -70,25 +74,33 @@ def stop_recording(app: App) -> None:
     capture.finish()
     app.closing = recorder = capture.recorder
     app.hud.say(f"recorded {recorder.seconds:.1f} s to {recorder.path}")
+    app.saver.save(partial(_saved_path, track, recorder.path.with_suffix(".json"), app.flight.lens, recorder.size))
+
+
+def _saved_path(track: CameraPath, path: pathlib.Path, lens: Intrinsics, size: tuple[int, int]) -> str:
+    from core.pilots.path_file import save_path
+
     try:
-        save_path(track, recorder.path.with_suffix(".json"), app.flight.lens, recorder.size)
+        save_path(track, path, lens, size)
     except PhotoflightError as error:
-        app.hud.say(str(error))
+        return str(error)
+    return ""
 
 
 def screenshot(app: App) -> None:
     """Save the view as PNG: without the instruments, and at full resolution even where the flight is drawn more coarsely."""
-    from PIL import Image
+    if app.photo is not None and app.flight is not None:
+        picture = app.stage.picture(app.flight.frame(app.stage.size))
+        app.saver.save(partial(_saved_picture, picture, app.photo.path))
 
-    if app.photo is None or app.flight is None:
-        return
+
+def _saved_picture(picture: NDArray[np.uint8], photo: pathlib.Path) -> str:
     try:
-        path = keepsake(app.photo.path, "pictures", ".png")
-        Image.fromarray(app.stage.picture(app.flight.frame(app.stage.size))).save(path)
+        path = keepsake(photo, "pictures", ".png")
+        write_png(path, picture)
     except OSError as error:
-        app.hud.say(f"cannot save the screenshot: {error}")
-        return
-    app.hud.say(f"saved {path}")
+        return f"cannot save the screenshot: {error}"
+    return f"saved {path}"
 
 
 def toggle_autopilot(app: App) -> None:

@@ -18,6 +18,7 @@ from viewer.hud import Hud, Meters
 from viewer.loader import Loader
 from viewer.quality import Quality
 from viewer.rehearsal import rehearsal
+from viewer.saver import Saver
 from viewer.stage import MARGIN, Corner, Stage
 from viewer.trace import trace
 from viewer.window import display_rate, open_window
@@ -63,6 +64,7 @@ class App:
         self.capture: Capture | None = None
         self.track: CameraPath | None = None  # where the camera went while it recorded
         self.closing: Recorder | None = None  # a recording that has ended and is still being written
+        self.saver = Saver()
         self.running = True
         self._focused = False
         self._loader = Loader(options)
@@ -218,6 +220,8 @@ class App:
             self.hud.report("refiner", self.flight.refiner.last_error)
             self.hud.report("warp", self.flight.warper.fallback)
             self.hud.report("lookups", self.stage.renderer.fallback)
+        if line := self.saver.poll():
+            self.hud.say(line)
         if afresh or now - self._read >= READ_SECONDS:
             self._read, self._overlays = now, self._instruments()
         for corner, picture in self._overlays.items():
@@ -261,6 +265,7 @@ class App:
             actions.stop_recording(self)
         if self.closing is not None:
             self.closing.close()
+        self.saver.close()
         if self._hotkey is not None:
             self._hotkey.close()
         self._loader.close()

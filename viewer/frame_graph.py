@@ -27,7 +27,7 @@ COLOURS = {
     Part.DRAW: (250, 166, 80, 255),
     Part.RECORD: (240, 120, 190, 255),
     Part.HUD: (180, 140, 245, 255),
-    Part.FLIP: (120, 130, 140, 150),
+    Part.FLIP: (150, 160, 170, 150),
 }
 _EMPTY, _LATE, _PERIOD = len(Part), len(Part) + 1, len(Part) + 2  # in the palette, after the parts
 _PALETTE = np.array([*(COLOURS[part] for part in Part), (0, 0, 0, 60), (*RED[:3], 110), (*INK[:3], 200)], np.uint8)

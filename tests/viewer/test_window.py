@@ -112,9 +112,10 @@ def test_every_view_and_action_leaves_opengl_clean(app: App, tmp_path: Path, mon
         if name != "quit":
             ACTIONS[name](app)
             turn(app, 3)
-    turn_until(app, lambda: app.closing is None)
+    turn_until(app, lambda: app.closing is None and "saved" in app.hud.message)
     assert list(tmp_path.rglob("*.mp4"))
-    assert list(tmp_path.rglob("*.png"))
+    assert list(tmp_path.rglob("*.json"))
+    assert len(list(tmp_path.rglob("*.png"))) == 2
 
 
 def test_losing_the_focus_releases_every_key(app: App) -> None:
