@@ -11,15 +11,13 @@ import torch
 
 from core.classical import ClassicalGenerator
 from core.generator import RefinedView
-from core.neural.governor import governed, photo_strengths
-from core.neural.inputs import assembled, padded, photo_tensor, prepared, unscaled
+from core.neural.governor import Look, governed, look_of
+from core.neural.inputs import RENEWAL, assembled, padded, photo_tensor, prepared, unscaled
 from core.neural.network import LATENT, WIDTHS, GeneratorNetwork, Style, channels_last
 from core.weights import load_weights, read_card, weights_path
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from torch import Tensor
 
     from core.generator import WarpedView
     from core.keyframe import Keyframe
@@ -36,10 +34,10 @@ class NeuralGenerator:
         self.sky = sky
         self._network = channels_last(network).to(device).eval()
         self._device = torch.device(device)
-        self._classical = ClassicalGenerator()
+        self._classical = ClassicalGenerator(RENEWAL)
         self._style: Style | None = None
         self._photo: Keyframe | None = None
-        self._wanted: dict[tuple[int, int], Tensor] = {}  # strengths of the photo's detail by (width, height) of a view
+        self._wanted: dict[tuple[int, int], Look] = {}  # what the photo's land looks like, by (width, height) of a view
         self._seed = 0
 
     @classmethod
@@ -65,7 +63,7 @@ class NeuralGenerator:
         self._photo, self._wanted = photo, {}
 
     def __call__(self, view: WarpedView) -> RefinedView:
-        """Complete ``view``; known pixels with debt below 0.15 come back as they were.
+        """Complete ``view``; known pixels with debt below 0.3 come back as they were.
 
         Raises RuntimeError when called before ``begin``.
         """
@@ -84,7 +82,7 @@ class NeuralGenerator:
         out = assembled(device, self._network(channels, style))
         size = inputs.sky.shape[3], inputs.sky.shape[2]
         if size not in self._wanted:
-            self._wanted[size] = photo_strengths(photo_tensor(photo, size).to(self._device))
+            self._wanted[size] = look_of(photo_tensor(photo, size).to(self._device))
         return governed(out, device, self._wanted[size])
 
     def _precision(self) -> torch.autocast:
