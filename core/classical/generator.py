@@ -18,6 +18,7 @@ import numpy as np
 from core.classical.background import enclosed, without_specks
 from core.classical.detail import DetailStyle
 from core.classical.fill import SKY, filled, mirrored_texture, smoothstep
+from core.classical.first_sight import sky_behind
 from core.classical.palette import Palette
 from core.classical.prior import Prior, PriorView
 from core.generator import RefinedView, WarpedView
@@ -45,6 +46,7 @@ class Completion:
     sky: NDArray[np.float32]  # [0, 1]
     debt: NDArray[np.float32]
     need: NDArray[np.float32]  # [0, 1]: how much a pixel wants new detail, 1 in holes, 0 where it is sharp
+    free: NDArray[np.float32]  # [0, 1]: the photo's sky that holes must not stand before
     photo: Keyframe  # the flight's start photo
 
 
@@ -91,14 +93,16 @@ class ClassicalGenerator:
         view = _trusted(view, prior)
         known = view.mask
         filling = filled(view, prior, inside)
-        sky, disparity = filling.sky, _without_spikes(filling.disparity, known & (view.debt > _SHARP))
+        disparity = _without_spikes(filling.disparity, known & (view.debt > _SHARP))
+        free = sky_behind(self._photo, view.camera, disparity, ~known)
+        sky = np.maximum(filling.sky, free)
         worn = smoothstep(view.debt, *self._renewal) * known
         pay = np.asarray(np.where(known, worn, 1.0 - filling.remote) * (1.0 - sky), np.float32)
         land = self._style.renew(filling.land, disparity, pay, self._shift(view))
         paid = np.asarray(view.debt * pay * known, np.float32)
         land = self._palette.pulled(land, disparity, paid)
         debt = np.where(known, view.debt - paid, 0.0).astype(np.float32)
-        return Completion(view, land, disparity, sky, debt, np.where(known, worn, np.float32(1.0)), self._photo)
+        return Completion(view, land, disparity, sky, debt, np.where(known, worn, np.float32(1.0)), free, self._photo)
 
     def _shift(self, view: WarpedView) -> tuple[int, int]:
         """Columns and rows by which the texture of this view is displaced: by seed and pose, whatever was asked before."""

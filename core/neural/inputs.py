@@ -61,8 +61,11 @@ def prepared(done: Completion, noise_seed: tuple[int, ...]) -> Inputs:
     view = done.view
     height, width = view.mask.shape
     line = Skyline.of(done)
-    opened = (~view.mask & _near_sky(done.sky)) | line.band
-    land = np.where(line.band[..., None], line.land, done.land)
+    opened = (~view.mask & _near_sky(done.sky) & (done.free < _SOME_SKY)) | line.band
+    # holes whose sky is certain are as good as known: soft sky is in their colour
+    closed = (~view.mask & ~opened)[..., None]
+    land = done.land + closed * done.sky[..., None] * (view.backdrop - done.land)
+    land = np.where(line.band[..., None], line.land, land)
     disparity = np.where(line.band, line.disparity, done.disparity)
     need = np.maximum(done.need, line.band.astype(np.float32))
     noise = np.random.default_rng(noise_seed).standard_normal((height, width), np.float32)
