@@ -47,7 +47,8 @@ def start_recording(app: App) -> None:
         return
     try:
         path = keepsake(app.photo.path, "videos", ".mp4")
-        recorder = Recorder(path, app.stage.canvas.size, metadata=recording_metadata(app.photo, app.options.seed))
+        metadata = recording_metadata(app.photo, app.options.seed, app.flight.refiner.generator_name)
+        recorder = Recorder(path, app.stage.canvas.size, metadata=metadata)
     except (PhotoflightError, OSError) as error:
         app.hud.say(str(error))
         return
