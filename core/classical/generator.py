@@ -94,7 +94,7 @@ class ClassicalGenerator:
         known = view.mask
         filling = filled(view, prior, inside)
         disparity = _without_spikes(filling.disparity, known & (view.debt > _SHARP))
-        free = sky_behind(self._photo, view.camera, disparity, ~known)
+        free = sky_behind(self._photo, view.camera, disparity, ~known & (prior.sky >= SKY))
         sky = np.maximum(filling.sky, free)
         worn = smoothstep(view.debt, *self._renewal) * known
         pay = np.asarray(np.where(known, worn, 1.0 - filling.remote) * (1.0 - sky), np.float32)

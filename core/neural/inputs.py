@@ -127,6 +127,7 @@ def assembled(inputs: Inputs, raw: Tensor) -> Outputs:
     depth = (inputs.depth + gate * (_REACH / math.log(100.0)) * torch.tanh(raw[:, 4:5])).clamp(0.0, 1.0)
     certain = torch.logit(inputs.sky, eps=1e-4).clamp(-_CERTAIN, _CERTAIN)
     decided = ((torch.sigmoid(certain + _TURN * torch.tanh(raw[:, 5:6])) - _FAINT) / (1.0 - 2.0 * _FAINT)).clamp(0.0, 1.0)
+    decided = (inputs.opened * decided).flip(2).cummax(2).values.flip(2)  # no land over sky: islands would float there for ever
     sky = inputs.sky + inputs.opened * (decided - inputs.sky)
     open_land = inputs.land + change
     open_image = open_land + sky * (inputs.backdrop - open_land)

@@ -1,5 +1,7 @@
 """What the photo has shown as sky stays free."""
 
+from dataclasses import replace
+
 import numpy as np
 from handmade import keyframe, punched, whole_view
 from hypothesis import given, settings
@@ -47,9 +49,19 @@ def test_a_hole_over_the_skyline_is_sky_though_land_was_beside_it():
     holes[2:12, 25:40] = True
     done = generator.complete(punched(view, holes))
     free = sky_behind(photo, camera, done.disparity, ~done.view.mask)
-    assert (free >= 0.5).any()
-    assert (done.sky >= free).all()
-    assert np.array_equal(done.free, free)
+    assert (done.free >= 0.5).any()
+    assert (done.sky >= done.free).all()
+    assert np.array_equal(done.free[done.free > 0.0], free[done.free > 0.0])
+
+
+def test_the_ground_ahead_is_no_sky_however_high_the_flight_has_climbed():
+    photo = keyframe()
+    generator = ClassicalGenerator()
+    generator.begin(photo, 0)
+    camera = photo.camera.moved(np.array([0.0, -1.0, 2.0]), np.eye(3))
+    done = generator.complete(replace(whole_view(photo), camera=camera).within(np.zeros(photo.sky.shape, bool)))
+    assert sky_behind(photo, camera, done.disparity, ~done.view.mask)[30:].any()
+    assert (done.sky[25:] < 0.5).all()
 
 
 def test_known_pixels_are_left_alone():

@@ -47,6 +47,16 @@ def test_holes_and_only_they_and_the_skyline_may_change_their_sky(done):
     assert not changed[inputs.opened == 0.0].any()
 
 
+def test_no_land_is_made_over_sky(done):
+    inputs = prepared(done, (0,))
+    raw = torch.zeros(1, 6, *done.need.shape)
+    raw[:, 5] = 6.0 * torch.randn(done.need.shape, generator=torch.manual_seed(1))
+    sky, opened = assembled(inputs, raw).sky, inputs.opened.bool()
+    both = opened[:, :, 1:] & opened[:, :, :-1]
+    assert both.any()
+    assert (sky[:, :, :-1][both] > sky[:, :, 1:][both] - 1e-6).all()
+
+
 def test_a_hole_in_the_middle_of_land_stays_land():
     inputs = prepared(completion(slice(25, 35), slice(20, 30)), (0,))
     assert (inputs.need[0, 0, 26:34, 21:29] == 1.0).all()
