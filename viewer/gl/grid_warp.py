@@ -26,6 +26,7 @@ class GridWarp:
 
     def __init__(self, context: moderngl.Context, keyframe: Keyframe, size: tuple[int, int]) -> None:
         self._context = context
+        self._leave()
         self._keyframe = keyframe
         self._size = size
         mesh = keyframe.mesh
@@ -59,7 +60,7 @@ class GridWarp:
 
     def release(self) -> None:
         """Give every OpenGL object back."""
-        (self._context.screen or self._context.detect_framebuffer(0)).use()
+        self._leave()
         for item in (
             self.buffer,
             self._picture,
@@ -71,3 +72,7 @@ class GridWarp:
             self._program,
         ):
             item.release()
+
+    def _leave(self) -> None:
+        """Bind no framebuffer that may be released: moderngl binds the last one again after making one."""
+        (self._context.screen or self._context.detect_framebuffer(0)).use()

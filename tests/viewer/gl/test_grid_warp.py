@@ -59,3 +59,12 @@ def test_land_is_not_seen_from_behind(gl_context) -> None:
     camera = moved(key.camera, z=9.0, yaw=np.pi)
     assert (warp([key], camera, SIZE, CpuWarper(1)).slot == -1).all()
     assert not drawn(gl_context, key, camera)[1].any()
+
+
+def test_it_may_follow_a_framebuffer_that_was_released(gl_context) -> None:
+    """An OpenGL error would be found by the fixture."""
+    gone = gl_context.simple_framebuffer((8, 8))
+    gone.use()
+    gone.release()
+    key = keyframe(hills(8, 5))
+    assert drawn(gl_context, key, key.camera)[1].any()
