@@ -85,6 +85,8 @@ class Flight:
 
     def __init__(self, photo: Keyframe, generator: Generator, settings: FlightSettings) -> None:
         self.settings = settings
+        if not generator.sky:
+            photo = photo.without_sky()
         self.world = World(photo, settings.world_bytes)
         self.dome = Dome.of(photo)
         self.warper = make_warper()

@@ -58,7 +58,7 @@ class Generator(Protocol):
     """Anything that completes views."""
 
     name: str
-    sky: bool  # whether it knows what sky is; one trained without flies in evaluation from photos ``without_sky``
+    sky: bool  # whether it knows what sky is; one trained without flies from photos ``without_sky``
 
     def begin(self, photo: Keyframe, seed: int) -> None:
         """Take up the style of a start photo; called once per flight, before the first call."""

@@ -16,14 +16,13 @@ from viewer.quality import Quality
 from viewer.recorder import Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from core.camera import Camera
     from core.keyframe import Keyframe
-    from core.photo import Photo
     from viewer.options import FilmOptions
 
 _OPENGL_AXES = np.diag([1.0, -1.0, -1.0, 1.0])  # +Y up, looking along -Z, which is what readers of cameras.json expect
@@ -35,6 +34,7 @@ class Shot:
 
     picture: NDArray[np.uint8]  # (h, w, 3) sRGB, top row first; valid until the next shot
     camera: Camera
+    generator: str  # that flies
 
 
 def run(options: FilmOptions) -> None:
@@ -51,8 +51,8 @@ def run(options: FilmOptions) -> None:
         print(notice, file=sys.stderr)
     film = shots(keyframe, options)
     first = next(film)  # what can be wrong with pilot and device is known before any file is touched
-    album = Album(options.frames, options, photo) if options.frames else None
-    metadata = recording_metadata(photo, options.seed)
+    metadata = recording_metadata(photo, options.seed, first.generator)
+    album = Album(options.frames, options, metadata) if options.frames else None
     with Recorder(options.output, options.size, options.fps, metadata, lockstep=True) as recorder:
         for shot in tqdm(chain([first], film), total=frame_count(options), unit="frame", disable=None):
             recorder.offer(shot.picture)
@@ -104,7 +104,7 @@ def shots(keyframe: Keyframe, options: FilmOptions) -> Iterator[Shot]:
         for _ in range(frame_count(options)):
             renderer.draw(flight.frame(lookup), canvas)
             ring.push(canvas)
-            yield Shot(ring.pull(), flight.camera)
+            yield Shot(ring.pull(), flight.camera, flight.refiner.generator_name)
             flight.advance(1.0 / options.fps, Steering())
         if flight.refiner.last_error is not None:
             print(flight.refiner.last_error, file=sys.stderr)
@@ -119,7 +119,7 @@ class Album:
 
     folder: Path
     options: FilmOptions
-    photo: Photo
+    metadata: Mapping[str, str]
     _frames: list[dict[str, object]] = field(default_factory=list)
     _camera: Camera | None = None
 
@@ -164,7 +164,7 @@ class Album:
             "w": width,
             "h": height,
             "fps": self.options.fps,
-            **recording_metadata(self.photo, self.options.seed),
+            **self.metadata,
             "pilot": self.options.pilot,
             "frames": self._frames,
         }

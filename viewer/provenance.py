@@ -17,7 +17,7 @@ def program_version() -> str:
         return "unknown"
 
 
-def recording_metadata(photo: Photo, seed: int) -> dict[str, str]:
-    """Return title and comment of a recording: the photo and its SHA-256, the seed, and the program's version."""
-    comment = f"photoflight {program_version()}; seed {seed}; photo sha256 {photo.digest}"
+def recording_metadata(photo: Photo, seed: int, generator: str) -> dict[str, str]:
+    """Return title and comment of a recording: the program's version, seed, the generator's name, the photo and its SHA-256."""
+    comment = f"photoflight {program_version()}; seed {seed}; generator {generator}; photo sha256 {photo.digest}"
     return {"title": f"photoflight: {photo.path.name}", "comment": comment}

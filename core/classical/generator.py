@@ -18,6 +18,7 @@ import numpy as np
 from core.classical.background import enclosed, without_specks
 from core.classical.detail import DetailStyle
 from core.classical.fill import SKY, filled, mirrored_texture, smoothstep
+from core.classical.first_sight import sky_behind
 from core.classical.palette import Palette
 from core.classical.prior import Prior, PriorView
 from core.generator import RefinedView, WarpedView
@@ -31,7 +32,8 @@ _VEIL = 0.2  # sky alpha from which land is a soft skyline
 _CRUMB, _DUST = 0.01, 0.001  # of the view: islands of land smaller than this are crumbs
 _WALL = 1.1  # disparity, and ...
 _FEET = 0.25  # ... steepness down, as a tangent, of rays that see a wall rather than the ground underneath
-_SHARP, _WORN = 0.15, 0.6  # detail debt below which a pixel is left alone, and from which it is renewed in full
+_SHARP = 0.15  # detail debt below which a pixel is as it was first seen
+RENEWAL = _SHARP, 0.6  # debt from which a pixel is renewed, and from which in full
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +46,8 @@ class Completion:
     sky: NDArray[np.float32]  # [0, 1]
     debt: NDArray[np.float32]
     need: NDArray[np.float32]  # [0, 1]: how much a pixel wants new detail, 1 in holes, 0 where it is sharp
+    free: NDArray[np.float32]  # [0, 1]: the photo's sky that holes must not stand before
+    photo: Keyframe  # the flight's start photo
 
 
 class ClassicalGenerator:
@@ -52,7 +56,10 @@ class ClassicalGenerator:
     name = "classical"
     sky = True
 
-    def __init__(self) -> None:
+    def __init__(self, renewal: tuple[float, float] = RENEWAL) -> None:
+        """``renewal``: detail debt from which a known pixel is renewed, and from which in full."""
+        self._renewal = renewal
+        self._photo: Keyframe | None = None
         self._prior: Prior | None = None
         self._style: DetailStyle | None = None
         self._palette: Palette | None = None
@@ -61,13 +68,13 @@ class ClassicalGenerator:
     def begin(self, photo: Keyframe, seed: int) -> None:
         """Take up palette, texture and layout of ``photo``; ``seed`` varies the invented texture."""
         prior = Prior(photo)
-        self._prior = prior
+        self._photo, self._prior = photo, prior
         self._style = DetailStyle(prior.image + mirrored_texture(prior.image, prior.sky < 0.05), prior.disparity, prior.sky)
         self._palette = Palette(prior.image, prior.disparity, prior.sky < _VEIL)
         self._seed = seed % 2**32  # any whole number will do
 
     def __call__(self, view: WarpedView) -> RefinedView:
-        """Fill and renew ``view``; pixels with debt below 0.15 come back as they were.
+        """Fill and renew ``view``; pixels with less debt than ``renewal`` come back as they were.
 
         Raises RuntimeError when called before ``begin``.
         """
@@ -78,7 +85,7 @@ class ClassicalGenerator:
 
     def complete(self, view: WarpedView) -> Completion:
         """Do the same, and return the parts of the picture. Raises RuntimeError when called before ``begin``."""
-        if self._prior is None or self._style is None or self._palette is None:
+        if self._photo is None or self._prior is None or self._style is None or self._palette is None:
             raise RuntimeError("ClassicalGenerator was called before begin(photo, seed)")
         height, width = view.mask.shape
         inside = enclosed(view.mask)
@@ -86,14 +93,16 @@ class ClassicalGenerator:
         view = _trusted(view, prior)
         known = view.mask
         filling = filled(view, prior, inside)
-        sky, disparity = filling.sky, _without_spikes(filling.disparity, known & (view.debt > _SHARP))
-        worn = smoothstep(view.debt, _SHARP, _WORN) * known
+        disparity = _without_spikes(filling.disparity, known & (view.debt > _SHARP))
+        free = sky_behind(self._photo, view.camera, disparity, ~known & (prior.sky >= SKY))
+        sky = np.maximum(filling.sky, free)
+        worn = smoothstep(view.debt, *self._renewal) * known
         pay = np.asarray(np.where(known, worn, 1.0 - filling.remote) * (1.0 - sky), np.float32)
         land = self._style.renew(filling.land, disparity, pay, self._shift(view))
         paid = np.asarray(view.debt * pay * known, np.float32)
         land = self._palette.pulled(land, disparity, paid)
         debt = np.where(known, view.debt - paid, 0.0).astype(np.float32)
-        return Completion(view, land, disparity, sky, debt, np.where(known, worn, np.float32(1.0)))
+        return Completion(view, land, disparity, sky, debt, np.where(known, worn, np.float32(1.0)), free, self._photo)
 
     def _shift(self, view: WarpedView) -> tuple[int, int]:
         """Columns and rows by which the texture of this view is displaced: by seed and pose, whatever was asked before."""

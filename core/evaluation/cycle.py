@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from core.camera import turn
@@ -17,10 +16,9 @@ from core.edges import land_extended
 from core.evaluation.flights import Home, Judge, Start
 from core.evaluation.likeness import Likeness, likeness
 from core.keyframe import Keyframe, eight_bit
+from core.warp.sample import sample
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from core.generator import Generator, WarpedView
 
 BACK = 5 * 0.1875  # scene units: five steps
@@ -62,10 +60,5 @@ def come_home(there: WarpedView, home: Home) -> WarpedView:
     raw = Keyframe(there.camera, eight_bit(there.image), np.clip(disparity, _BEHIND, 1.0), there.sky, there.debt)
     lookup = home.lookup((raw,))
     view = home.composed((raw,), lookup)
-    known = cv2.remap(there.mask.astype(np.float32), *_pixels(lookup.uv, there.mask.shape), cv2.INTER_LINEAR) > _KNOWN
+    known = sample(lookup, [there.mask.astype(np.float32)]) > _KNOWN
     return view.within(known)
-
-
-def _pixels(uv: NDArray[np.float32], shape: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Columns and rows of ``uv`` (h, w, 2) in an array of ``shape``, as cv2.remap wants them."""
-    return uv[..., 0] * np.float32(shape[1]) - np.float32(0.5), uv[..., 1] * np.float32(shape[0]) - np.float32(0.5)

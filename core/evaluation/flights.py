@@ -34,6 +34,7 @@ RETRACE_STRIDE = 10  # steps between the places where the way back is compared w
 TURN_STEPS = 45  # of 8 degrees: a full circle in place
 VGG_STRIDE = 5  # steps between frames that VGG16 looks at: it takes as long as ten steps of flight
 SHEET_STEPS = (0, 5, 10, 20, 50, 100, 200, 300)
+_SAME = 0.8  # ratio of disparities from which two surfaces are one
 _BUFFER = 20  # frames embedded at a time
 
 
@@ -170,9 +171,14 @@ class Home:
         return compose(Layer(keyframes, lookup), self.camera, self.dome)
 
     def from_keyframe(self, keyframe: Keyframe, embedder: Embedder) -> Likeness | None:
-        """Judge how ``keyframe`` alone, without the photo, shows home, where it shows it."""
+        """Judge how ``keyframe`` alone, without the photo, shows home, where it shows the same surfaces.
+
+        Where something near has left its view it shows what lay behind, which has nothing to do with the photo.
+        """
         view = self.composed((keyframe,), self.lookup((keyframe,)))
-        return likeness(view.image, self.view.image, view.mask & self.view.mask, embedder.vgg)
+        ours, photos = view.disparity, self.view.disparity
+        same = np.minimum(ours, photos) >= _SAME * np.maximum(ours, photos)
+        return likeness(view.image, self.view.image, view.mask & self.view.mask & same, embedder.vgg)
 
 
 def _stepped(flight: VirtualFlight, generator: Generator, name: str) -> Keyframe:

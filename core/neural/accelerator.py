@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 
 from core.errors import DeviceError, DeviceMemoryError
-from core.neural.governor import governed
+from core.neural.governor import Look, governed
 from core.neural.inputs import Inputs, Outputs, assembled
 from core.neural.network import GeneratorNetwork, Style, channels_last
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
-    from torch import Tensor
 
 _KEPT = 2  # recordings: the size in use and the one before, as the refiner goes up and down between two
 _one_recording = Lock()  # at a time is all that torch can make in a process, and the next photo is opened behind the flight
@@ -31,8 +30,8 @@ _WARM_UPS = 3  # calls before one is recorded: libraries choose their kernels an
 class Executor(Protocol):
     """Computes refined views from completions. Everything passes in and out on the host; one thread at a time."""
 
-    def __call__(self, inputs: Inputs, style: Style, wanted: Tensor) -> Outputs:
-        """Return the views of ``inputs`` in the ``style`` of a photo whose detail has the strengths ``wanted``."""
+    def __call__(self, inputs: Inputs, style: Style, wanted: Look) -> Outputs:
+        """Return the views of ``inputs`` in the ``style`` of a photo whose land has the look ``wanted``."""
         ...
 
 
@@ -42,7 +41,7 @@ class PlainExecutor:
     def __init__(self, network: GeneratorNetwork) -> None:
         self._network = channels_last(network).eval()
 
-    def __call__(self, inputs: Inputs, style: Style, wanted: Tensor) -> Outputs:
+    def __call__(self, inputs: Inputs, style: Style, wanted: Look) -> Outputs:
         """See ``Executor``."""
         with torch.inference_mode(), host_precision():
             return governed(_drawn(self._network, inputs, style), inputs, wanted)
@@ -82,7 +81,7 @@ class GraphedExecutor:
     def _stream(self) -> Any:  # noqa: ANN401
         return self._cuda.Stream(self._device, priority=0)
 
-    def __call__(self, inputs: Inputs, style: Style, wanted: Tensor) -> Outputs:
+    def __call__(self, inputs: Inputs, style: Style, wanted: Look) -> Outputs:
         """See ``Executor``."""
         with self._errors(), torch.inference_mode(), self._cuda.stream(self._stream):
             recording = self._recording(inputs, style)
@@ -90,7 +89,7 @@ class GraphedExecutor:
                 static.copy_(given, non_blocking=True)
             recording.graph.replay()
             # not recorded: it takes numbers from the host, which no recording may, and costs a few dozen small kernels
-            out = governed(recording.outputs, recording.inputs, wanted.to(self._device))
+            out = governed(recording.outputs, recording.inputs, Look(*(part.to(self._device) for part in wanted)))
             return Outputs(*(part.to("cpu", copy=True) for part in out))  # waits for this stream alone
 
     def _recording(self, inputs: Inputs, style: Style) -> _Recording:

@@ -11,15 +11,13 @@ import torch
 from core.classical import ClassicalGenerator
 from core.generator import RefinedView
 from core.neural.accelerator import Executor, GraphedExecutor, PlainExecutor, host_precision
-from core.neural.governor import photo_strengths
-from core.neural.inputs import padded, photo_tensor, prepared, unscaled
+from core.neural.governor import Look, look_of
+from core.neural.inputs import RENEWAL, padded, photo_tensor, prepared, unscaled
 from core.neural.network import LATENT, WIDTHS, GeneratorNetwork, Style
 from core.weights import load_weights, read_card, weights_path
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from torch import Tensor
 
     from core.generator import WarpedView
     from core.keyframe import Keyframe
@@ -36,10 +34,10 @@ class NeuralGenerator:
         self._network = network
         self._on_host = PlainExecutor(network)
         self._executor: Executor = self._on_host if torch.device(device).type == "cpu" else GraphedExecutor(network, device)
-        self._classical = ClassicalGenerator()
+        self._classical = ClassicalGenerator(RENEWAL)
         self._style: Style | None = None
         self._photo: Keyframe | None = None
-        self._wanted: dict[tuple[int, int], Tensor] = {}  # strengths of the photo's detail by (width, height) of a view
+        self._wanted: dict[tuple[int, int], Look] = {}  # what the photo's land looks like, by (width, height) of a view
         self._seed = 0
 
     @classmethod
@@ -64,7 +62,7 @@ class NeuralGenerator:
         self._photo, self._wanted = photo, {}
 
     def __call__(self, view: WarpedView) -> RefinedView:
-        """Complete ``view``; known pixels with debt below 0.15 come back as they were.
+        """Complete ``view``; known pixels with debt below 0.3 come back as they were.
 
         Raises RuntimeError when called before ``begin``, DeviceMemoryError when the GPU has no room for a view of this size, and
         DeviceError when it fails.
@@ -75,7 +73,7 @@ class NeuralGenerator:
         inputs, (height, width) = padded(prepared(done, noise_seed(self._seed, view)))
         size = inputs.sky.shape[3], inputs.sky.shape[2]
         if size not in self._wanted:
-            self._wanted[size] = photo_strengths(photo_tensor(self._photo, size))
+            self._wanted[size] = look_of(photo_tensor(self._photo, size))
         out = self._executor(inputs, self._style, self._wanted[size])
         image, depth, sky = (part[0, :, :height, :width].permute(1, 2, 0).numpy() for part in out[:3])
         return RefinedView(image, unscaled(depth[..., 0]), sky[..., 0], done.debt)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
@@ -11,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from core.neural.skyline import Skyline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 CHANNELS = 16  # warped colour, disparity, mask, sky, stretch, debt; need, opened; the completion's colour, disparity, sky; noise
+RENEWAL = 0.3, 1.2  # detail debt from which a pixel is renewed, and in full; 0.15 and 0.6 cost 4 % of LPIPS near home
 STRIDE = 16  # sides of what the network sees are multiples of it
-_FAR = 0.15  # disparity up to which a skyline may grow
-_GROWTH = 6.0 / 160.0  # of the view's height by which it may in one step
 _SOME_SKY, _MARGIN = 0.1, 8.0 / 160.0  # alpha of sky, and the share of the view's height around it, in which holes are open
 _CERTAIN = 3.0  # logit of sky that is known: certain to the eye, and a gradient of 0.05 is left to change it
 _FAINT = 0.04  # sky alpha that is none, and 1 - alpha that is all, as ``core.compose`` has it
@@ -56,22 +56,16 @@ class Outputs(NamedTuple):
     gate: Tensor  # [0, 1]
 
 
-@dataclass(frozen=True, eq=False)
-class _Skyline:
-    """Where far land may grow into the sky, and what it would look like."""
-
-    band: NDArray[np.bool_]
-    land: Floats
-    disparity: Floats
-
-
 def prepared(done: Completion, noise_seed: tuple[int, ...]) -> Inputs:
     """Turn a completion into network inputs of batch size 1. ``noise_seed`` decides the noise."""
     view = done.view
     height, width = view.mask.shape
-    line = _skyline(done)
-    opened = (~view.mask & _near_sky(done.sky)) | line.band
-    land = np.where(line.band[..., None], line.land, done.land)
+    line = Skyline.of(done)
+    opened = (~view.mask & _near_sky(done.sky) & (done.free < _SOME_SKY)) | line.band
+    # holes whose sky is certain are as good as known: soft sky is in their colour
+    closed = (~view.mask & ~opened)[..., None]
+    land = done.land + closed * done.sky[..., None] * (view.backdrop - done.land)
+    land = np.where(line.band[..., None], line.land, land)
     disparity = np.where(line.band, line.disparity, done.disparity)
     need = np.maximum(done.need, line.band.astype(np.float32))
     noise = np.random.default_rng(noise_seed).standard_normal((height, width), np.float32)
@@ -133,6 +127,7 @@ def assembled(inputs: Inputs, raw: Tensor) -> Outputs:
     depth = (inputs.depth + gate * (_REACH / math.log(100.0)) * torch.tanh(raw[:, 4:5])).clamp(0.0, 1.0)
     certain = torch.logit(inputs.sky, eps=1e-4).clamp(-_CERTAIN, _CERTAIN)
     decided = ((torch.sigmoid(certain + _TURN * torch.tanh(raw[:, 5:6])) - _FAINT) / (1.0 - 2.0 * _FAINT)).clamp(0.0, 1.0)
+    decided = (inputs.opened * decided).flip(2).cummax(2).values.flip(2)  # no land over sky: islands would float there for ever
     sky = inputs.sky + inputs.opened * (decided - inputs.sky)
     open_land = inputs.land + change
     open_image = open_land + sky * (inputs.backdrop - open_land)
@@ -163,25 +158,6 @@ def padded(inputs: Inputs) -> tuple[Inputs, tuple[int, int]]:
     if pad == (0, 0, 0, 0):
         return inputs, (height, width)
     return Inputs(*(functional.pad(part, pad, mode="replicate") for part in inputs)), (height, width)
-
-
-def _skyline(done: Completion) -> _Skyline:
-    """Find the band of sky over far skylines, with the land below mirrored into it.
-
-    Sky that was seen once would stay sky for ever, and as near mountains pass by, every flight would end on a plain.
-    """
-    sky = done.sky >= 0.5
-    height, width = sky.shape
-    top = np.argmax(~sky, axis=0)
-    columns = np.arange(width)
-    far = (done.disparity[top, columns] < _FAR) & ~sky[top, columns] & (top > 0)
-    above = top[None, :] - np.arange(height)[:, None]  # rows above the skyline
-    band = (above > 0) & (above <= max(1, round(_GROWTH * height))) & far[None, :]
-    mirrored = np.minimum(top[None, :] + above, height - 1)
-    mirrored = np.where(band, mirrored, 0)
-    land = done.land[mirrored, columns[None, :]]
-    disparity = np.broadcast_to(done.disparity[top, columns], (height, width))
-    return _Skyline(band, land, disparity)
 
 
 def _near_sky(sky: Floats) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from core.neural.governor import octaves, photo_strengths, strengths
+from core.neural.governor import inland, look_of, octaves, strengths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +46,15 @@ def style_distance(taps: Sequence[Tensor], photo_taps: Sequence[Tensor], sky: Te
     return apart(grams(taps[:_LEVELS], sky), grams(photo_taps[:_LEVELS], photo_sky), (sky, photo_sky))
 
 
+def kind_distance(taps: Sequence[Tensor], photo_taps: Sequence[Tensor]) -> Tensor:
+    """Return the relative L1 distance of the whole view's deepest features, averaged over it, from the photo's.
+
+    Statistics of land say what the ground is made of; this says what kind of place a view shows: ridge, valley or plain.
+    """
+    ours, photos = (taps[_LEVELS - 1].float().mean((2, 3)) for taps in (taps, photo_taps))
+    return ((ours - photos).abs().mean(1) / photos.abs().mean(1).clamp(min=1e-6)).mean()
+
+
 def grams(taps: Sequence[Tensor], sky: Tensor) -> list[Tensor]:
     """Return second moments over land, (N, C + 1, C + 1) a level: of the features and a constant 1, so with their means."""
     return [_gram(tap.float(), sky) for tap in taps]
@@ -64,9 +73,9 @@ def detail_distance(out: Outputs, need: Tensor, photos: Tensor) -> Tensor:
     By octave, the mean absolute log ratio; ``photos`` (N, 5, H, W), colour in [-1, 1]. Rollouts rot by blur: the classical
     completion's land has half the sharpness of the photo's after 50 steps.
     """
-    renewed, land = need * (1.0 - out.sky), 1.0 - photos[:, 4:5]
+    renewed, land = need * inland(out.sky), inland(photos[:, 4:5])
     enough = (renewed.mean((1, 2, 3)) > _LEAST_LAND) & (land.mean((1, 2, 3)) > _LEAST_LAND)
-    strength, wanted = strengths(octaves(out.image), renewed), photo_strengths(photos)
+    strength, wanted = strengths(octaves(out.image), renewed), look_of(photos).strengths
     return (((strength + 1e-3) / (wanted + 1e-3)).log().abs().mean(1) * enough).mean()
 
 

@@ -20,6 +20,7 @@ class Weights:
     own: float = 0.05  # of the reconstruction of the generator's own frames (paper section 4.3)
     deceive: float = 0.15  # adversarial, on pretrained features; at 0.5 and more land became twice as harsh as the photo's
     geometry: float = 0.1  # adversarial, on RGBD and sky
+    kind: float = 1.0  # mean deepest Lite0 features of the whole view
     style: float = 2.0  # statistics of Lite0 features of land
     texture: float = 2.0  # the same of VGG16 features, which see the fine noise that Lite0 does not
     detail: float = 1.0  # of the strength of renewed land's detail against the photo's, by octave

@@ -18,6 +18,7 @@ from torch import Tensor
 from core.camera import Camera
 from core.classical import ClassicalGenerator
 from core.keyframe import Keyframe
+from core.neural.inputs import RENEWAL
 from core.steering import Craft, Motion, Surroundings
 from core.virtual_flight import COURSES, VirtualFlight
 from core.warp import make_warper
@@ -141,7 +142,7 @@ class RolloutPool:
 
     def _fresh(self, index: int, seed: int, length: int, course: str, left: int) -> Rollout:
         photo = self._photo(index)
-        classical = ClassicalGenerator()
+        classical = ClassicalGenerator(RENEWAL)
         classical.begin(photo, index)
         flight = VirtualFlight(photo, course, seed, self._settings.size, BUDGET, self.warper)
         return Rollout(index, seed, length, left, flight, classical)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from core.features import Vgg16Features
 from core.generator import RefinedView
 from core.neural.generator import latent
-from core.neural.governor import governed, photo_strengths
+from core.neural.governor import governed, look_of
 from core.neural.inputs import Inputs, Outputs, assembled, batched, completed, photo_tensor, prepared, scaled, unscaled
 from core.neural.network import GeneratorNetwork, channels_last
 from core.training.cycles import cycle
@@ -27,6 +27,7 @@ from core.training.generator_losses import (
     deceiving,
     detail_distance,
     grams,
+    kind_distance,
     reconstruction,
     style_distance,
     telling,
@@ -106,8 +107,7 @@ class Trainer:
         count = len(batch.steps)
         with self._precision():
             raw = self._styled(batch.inputs.channels, batch.photos, batch.z)
-        wanted = photo_strengths(batch.photos)
-        out = governed(assembled(batch.inputs, raw), batch.inputs, wanted)
+        out = governed(assembled(batch.inputs, raw), batch.inputs, look_of(batch.photos))
         flown, returned = _split(out, count)
         terms = self._reconstruction(batch, returned) if batch.target is not None else {}
         keyframes = self.pool.accept(batch.steps, _refined(flown, batch.steps))
@@ -170,7 +170,7 @@ class Trainer:
         count = len(steps)
         with self._precision():
             raw = self._styled(inputs.channels, batch.photos[:count], batch.z[:count])
-        out = governed(assembled(inputs, raw), inputs, photo_strengths(batch.photos[:count]))
+        out = governed(assembled(inputs, raw), inputs, look_of(batch.photos[:count]))
         return inputs, out, self.pool.accept(steps, _refined(out, steps))
 
     def _example(self, step: Step, seed: tuple[int, ...], returning: bool, *, own: bool) -> tuple[Inputs, Outputs | None]:
@@ -222,6 +222,7 @@ class Trainer:
         return {
             "deceive": deceiving(logits),
             "geometry": nn.functional.softplus(-shape).mean(),
+            "kind": kind_distance(taps, photo_taps),
             "style": style_distance(taps, photo_taps, flown.sky, photos[:, 4:5]),
         }
 

@@ -118,6 +118,16 @@ def test_a_failing_generator_does_not_end_the_flight() -> None:
     flight.close()
 
 
+def test_a_generator_that_knows_no_sky_flies_into_a_photo_without_it() -> None:
+    generator = CopyGenerator()
+    generator.sky = False
+    flight = made(generator)
+    assert not flight.world.photo.sky.any()
+    fly(flight, 0.5, advance=1.0)
+    assert flight.refiner.last_error is None
+    flight.close()
+
+
 def test_an_unknown_pilot_is_named(flight: Flight) -> None:
     with pytest.raises(PilotError, match="nosuch"):
         flight.engage("nosuch")

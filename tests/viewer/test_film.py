@@ -67,6 +67,7 @@ def test_the_film_is_an_ordinary_video(made: FilmOptions) -> None:
         comment = container.metadata["comment"]
         pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     assert f"seed {made.seed}" in comment
+    assert "generator " in comment
     assert hashlib.sha256(made.photo.read_bytes()).hexdigest() in comment
     frame = np.array(Image.open(made.frames / "00004.png"))[:90, :160]
     assert np.abs(pictures[4].astype(int) - frame).mean() < 4.0  # the same picture, but for 4:2:0 and the encoder
@@ -98,7 +99,7 @@ def test_the_first_picture_is_the_photo(made: FilmOptions) -> None:
 def test_frames_where_no_folder_can_be(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RecordingError, match="cannot write frames to"):
-        film.Album(tmp_path / "file", SHORT, None)
+        film.Album(tmp_path / "file", SHORT, {})
 
 
 def test_no_such_pilot_leaves_an_earlier_film_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,11 +12,12 @@ from random_generator import write_generator
 from core.errors import DeviceError, DeviceMemoryError
 from core.neural import NeuralGenerator
 from core.neural.accelerator import GraphedExecutor, PlainExecutor
+from core.neural.governor import Look
 from core.neural.inputs import CHANNELS, Inputs
 from core.neural.network import CODE, LATENT, GeneratorNetwork, Style
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-WANTED = torch.full((1, 3), 0.05)
+WANTED = Look(torch.full((1, 3), 0.05), torch.full((1, 3), 0.4))
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def close(one, other):
 def test_the_graph_paints_what_plain_calls_paint(network, cuda):
     plain, graphed = PlainExecutor(network), GraphedExecutor(network, "cpu", cuda)
     for seed in range(3):  # replays must see new inputs, styles and strengths
-        inputs, style, wanted = some_inputs(seed), some_style(seed), (seed + 1) * WANTED
+        inputs, style, wanted = some_inputs(seed), some_style(seed), Look(*((seed + 1) * part for part in WANTED))
         assert close(graphed(inputs, style, wanted), plain(inputs, style, wanted))
     assert not close(graphed(some_inputs(0), some_style(0), WANTED), graphed(some_inputs(1), some_style(0), WANTED))
     by_style = (graphed(some_inputs(0), some_style(seed), WANTED).image for seed in (0, 1))

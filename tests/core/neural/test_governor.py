@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.neural.governor import OCTAVES, governed, octaves, photo_strengths, strengths
+from core.neural.governor import OCTAVES, Look, governed, look_of, octaves, strengths
 from core.neural.inputs import Inputs, Outputs
 
 
@@ -17,6 +17,10 @@ def _views(seed, amplitude=0.1, need=1.0):
     return Outputs(image, plane, plane, plane), inputs
 
 
+def _look(strength):
+    return Look(torch.full((1, OCTAVES), strength), torch.full((1, 3), 0.5))
+
+
 def _photo(seed, amplitude):
     out, _ = _views(seed, amplitude)
     return torch.cat([2.0 * out.image - 1.0, torch.zeros(1, 2, 32, 48)], 1)
@@ -26,16 +30,16 @@ def _photo(seed, amplitude):
 @settings(max_examples=20, deadline=None)
 def test_renewed_detail_comes_to_the_photos_strength(seed, amplitude):
     out, inputs = _views(seed)
-    wanted = photo_strengths(_photo(seed + 1, amplitude))
+    wanted = look_of(_photo(seed + 1, amplitude))
     for _ in range(12):  # a step changes an octave by no more than half, and octaves overlap a little
         out = governed(out, inputs, wanted)
     reached = strengths(octaves(out.image), inputs.need)
-    assert (reached / wanted - 1.0).abs().max() < 0.15
+    assert (reached / wanted.strengths - 1.0).abs().max() < 0.15
 
 
 def test_detail_of_the_right_strength_is_left_alone():
     out, inputs = _views(0)
-    same = governed(out, inputs, strengths(octaves(out.image), inputs.need))
+    same = governed(out, inputs, Look(strengths(octaves(out.image), inputs.need), out.image.mean((2, 3))))
     assert (same.image - out.image).abs().max() < 1e-4
 
 
@@ -43,7 +47,7 @@ def test_known_pixels_and_sky_are_left_alone():
     out, inputs = _views(0)
     inputs.need[..., :20] = 0.0
     out.sky[..., 30:] = 1.0
-    changed = governed(out, inputs, torch.full((1, OCTAVES), 0.2)).image != out.image
+    changed = governed(out, inputs, _look(0.2)).image != out.image
     assert changed[..., 20:30].any()
     assert not changed[..., :20].any()
     assert not changed[..., 30:].any()
@@ -52,7 +56,7 @@ def test_known_pixels_and_sky_are_left_alone():
 @pytest.mark.parametrize("need", [0.0, 0.001])
 def test_next_to_nothing_renewed_is_left_alone(need):
     out, inputs = _views(0, need=need)
-    assert torch.equal(governed(out, inputs, torch.full((1, OCTAVES), 0.2)).image, out.image)
+    assert torch.equal(governed(out, inputs, _look(0.2)).image, out.image)
 
 
 def test_octaves_are_apart_and_gradients_pass():
@@ -63,6 +67,25 @@ def test_octaves_are_apart_and_gradients_pass():
     assert strengths(octaves(coarse), everywhere).argmax() == 2
     out, inputs = _views(0)
     image = out.image.requires_grad_()
-    governed(out._replace(image=image), inputs, torch.full((1, OCTAVES), 0.02)).image.square().sum().backward()
+    governed(out._replace(image=image), inputs, _look(0.02)).image.square().sum().backward()
     assert image.grad.isfinite().all()
     assert image.grad.any()
+
+
+@given(st.integers(0, 99), st.floats(0.2, 0.8))
+@settings(max_examples=20, deadline=None)
+def test_light_comes_back_to_the_photos_and_small_differences_stay(seed, level):
+    out, inputs = _views(seed)
+    wanted = Look(strengths(octaves(out.image), inputs.need), torch.full((1, 3), level))
+    for _ in range(40):
+        out = governed(out, inputs, wanted)
+    assert (out.image.mean((2, 3)) - level).abs().max() < 0.04
+    near = out.image.mean((2, 3)) + 0.02
+    assert (governed(out, inputs, wanted._replace(colour=near)).image - out.image).abs().max() < 1e-3
+
+
+def test_silhouettes_against_the_sky_are_not_taken_for_texture():
+    photo = _photo(0, 0.1)
+    photo[:, :3, :, 24:] = 1.0
+    photo[:, 4, :, 24:] = 1.0
+    assert (look_of(photo).strengths / look_of(_photo(0, 0.1)).strengths).max() < 2.0  # and 30 with them

@@ -1,13 +1,15 @@
 """What the network sees, and the gate that leaves good pixels alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from handmade import keyframe, punched, whole_view
+from handmade import LENS, keyframe, punched, whole_view
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.camera import Camera, Intrinsics
+from core.camera import Camera, Intrinsics, rigid, turn
 from core.classical import ClassicalGenerator
 from core.neural.inputs import CHANNELS, assembled, padded, photo_tensor, prepared, scaled, unscaled
 
@@ -45,6 +47,16 @@ def test_holes_and_only_they_and_the_skyline_may_change_their_sky(done):
     assert not changed[inputs.opened == 0.0].any()
 
 
+def test_no_land_is_made_over_sky(done):
+    inputs = prepared(done, (0,))
+    raw = torch.zeros(1, 6, *done.need.shape)
+    raw[:, 5] = 6.0 * torch.randn(done.need.shape, generator=torch.manual_seed(1))
+    sky, opened = assembled(inputs, raw).sky, inputs.opened.bool()
+    both = opened[:, :, 1:] & opened[:, :, :-1]
+    assert both.any()
+    assert (sky[:, :, :-1][both] > sky[:, :, 1:][both] - 1e-6).all()
+
+
 def test_a_hole_in_the_middle_of_land_stays_land():
     inputs = prepared(completion(slice(25, 35), slice(20, 30)), (0,))
     assert (inputs.need[0, 0, 26:34, 21:29] == 1.0).all()
@@ -52,12 +64,13 @@ def test_a_hole_in_the_middle_of_land_stays_land():
 
 
 def test_far_skylines_are_open_to_growth_and_near_ones_are_not(done):
-    far = prepared(done, (0,))
+    away = keyframe(Camera(LENS, rigid(turn(np.pi), np.zeros(3))))  # a start photo that does not show this sky
+    far = prepared(replace(done, photo=away), (0,))
     grown = far.opened.bool() & torch.from_numpy(done.view.mask)
     assert grown.any()
     rows = torch.nonzero(grown[0, 0])[:, 0]
     assert rows.max() < 24  # above the ridge
-    near = type(done)(done.view, done.land, np.maximum(done.disparity, 0.3), done.sky, done.debt, done.need)
+    near = replace(done, disparity=np.maximum(done.disparity, 0.3), photo=away)
     assert not (prepared(near, (0,)).opened.bool() & torch.from_numpy(done.view.mask)).any()
 
 
