@@ -211,6 +211,7 @@ def generating(rig: Rig, photo: Keyframe) -> Iterable[Figure]:
     import torch
 
     from core.neural.generator import STYLE_SIZE
+    from core.neural.governor import look_of
     from core.neural.inputs import CHANNELS, Inputs, photo_tensor
     from core.neural.network import LATENT, GeneratorNetwork
     from core.refiner import best_size, make_generator, refine
@@ -224,9 +225,10 @@ def generating(rig: Rig, photo: Keyframe) -> Iterable[Figure]:
     weights = sum(weight.numel() for weight in network.parameters())
     with torch.inference_mode():
         style = network.style(photo_tensor(photo, STYLE_SIZE), torch.zeros(1, LATENT))
+        look = look_of(photo_tensor(photo, STYLE_SIZE))
     for size in VIEWS:
         inputs = Inputs(*(torch.rand(1, channels, size[1], size[0]) for channels in (CHANNELS, 3, 3, 1, 1, 1, 1)))
-        paint = partial(executor, inputs, style, torch.full((1, 3), 0.05))
+        paint = partial(executor, inputs, style, look)
         moved = 2 * weights + 4 * (CHANNELS + 10 + 6) * size[0] * size[1]
         yield Figure("generator", f"{network.size} network at {size[0]}x{size[1]}", rig.waited(paint), moved)
         whole = partial(refine, world, generator, dome, rig.warper, step_of(photo, size), size)

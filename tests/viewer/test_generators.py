@@ -211,7 +211,6 @@ from core.flight import Flight, FlightSettings
 from core.refiner import make_generator
 from core.steering import Steering
 from core.warp.benchmark import landscape
-from core.world import BUDGET_BYTES, LARGE_BUDGET_BYTES
 flight = Flight(landscape(128, 80), make_generator(sys.argv[1]), FlightSettings(lockstep=True, seed=3))
 for _ in range(6):
     flight.frame((96, 60)); flight.advance(0.1, Steering(advance=1.0))

@@ -17,7 +17,13 @@ from core.neural.inputs import CHANNELS, Inputs
 from core.neural.network import CODE, LATENT, GeneratorNetwork, Style
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-WANTED = Look(torch.full((1, 3), 0.05), torch.full((1, 3), 0.4))
+
+
+def some_look(scale=1.0):
+    return Look(torch.full((1, 3), 0.05 * scale), torch.full((1, 3), 0.4))
+
+
+WANTED = some_look()
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +65,12 @@ def close(one, other):
 def test_the_graph_paints_what_plain_calls_paint(network, cuda):
     plain, graphed = PlainExecutor(network), GraphedExecutor(network, "cpu", cuda)
     for seed in range(3):  # replays must see new inputs, styles and strengths
-        inputs, style, wanted = some_inputs(seed), some_style(seed), Look(*((seed + 1) * part for part in WANTED))
+        inputs, style, wanted = some_inputs(seed), some_style(seed), some_look(seed + 1)
         assert close(graphed(inputs, style, wanted), plain(inputs, style, wanted))
     assert not close(graphed(some_inputs(0), some_style(0), WANTED), graphed(some_inputs(1), some_style(0), WANTED))
     by_style = (graphed(some_inputs(0), some_style(seed), WANTED).image for seed in (0, 1))
     assert not torch.equal(*by_style)
-    by_strength = (graphed(some_inputs(0), some_style(0), scale * WANTED).image for scale in (0.1, 2.0))
+    by_strength = (graphed(some_inputs(0), some_style(0), some_look(scale)).image for scale in (0.1, 2.0))
     assert not torch.equal(*by_strength)
 
 
