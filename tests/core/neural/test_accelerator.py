@@ -46,6 +46,7 @@ def some_inputs(seed=0, size=(64, 32)):
     random = torch.Generator().manual_seed(seed)
     width, height = size
     parts = [torch.rand((1, channels, height, width), generator=random) for channels in (CHANNELS, 3, 3, 1, 1, 1)]
+    parts[4] *= 0.02  # hardly any sky: the governor measures land
     return Inputs(*parts, (parts[-1] > 0.5).float())
 
 
