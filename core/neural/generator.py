@@ -62,7 +62,7 @@ class NeuralGenerator:
         self._photo, self._wanted = photo, {}
 
     def __call__(self, view: WarpedView) -> RefinedView:
-        """Complete ``view``; known pixels with debt below 0.3 come back as they were.
+        """Complete ``view``; known pixels with debt below 0.5 come back as they were.
 
         Raises RuntimeError when called before ``begin``, DeviceMemoryError when the GPU has no room for a view of this size, and
         DeviceError when it fails.
