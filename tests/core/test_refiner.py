@@ -2,56 +2,27 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
 
 import numpy as np
 import pytest
-from handmade import CopyGenerator, NanGenerator, RaisingGenerator, keyframe
+from handmade import CopyGenerator, NanGenerator, RaisingGenerator
+from refiners import PHOTO, SIZE, RefinerMaker, ahead
 
 from core.camera import turn
 from core.classical import ClassicalGenerator
-from core.compose import compose
-from core.errors import DeviceError, DeviceMemoryError
-from core.refiner import Refiner, refine
-from core.resolution import BUDGET, PATIENCE
-from core.sky import Dome
-from core.warp import make_warper
-from core.warp.fallback import FallbackWarper
+from core.refiner import refine
 from core.world import PAPER_STEP, World
 
-SIZE = (64, 40)
-PHOTO = keyframe(size=(128, 80))
-FORWARD = np.array([0.0, 0.0, PAPER_STEP])
-
 
 @pytest.fixture(scope="module")
-def dome() -> Dome:
-    return Dome.of(PHOTO)
-
-
-@pytest.fixture(scope="module")
-def warper():
-    return make_warper()
+def maker() -> RefinerMaker:
+    return RefinerMaker()
 
 
 @pytest.fixture
-def make(dome, warper):
-    """Make refiners over a fresh world, and close them."""
-    made: list[Refiner] = []
-
-    def build(generator, *, lockstep: bool = True, **options) -> tuple[World, Refiner]:
-        world = World(PHOTO)
-        refiner = Refiner(world, generator, dome, warper, SIZE, lockstep=lockstep, **options)
-        made.append(refiner)
-        return world, refiner
-
-    yield build
-    for refiner in made:
-        refiner.close()
-
-
-def ahead(steps: float):
-    return PHOTO.camera.moved(steps * FORWARD, np.eye(3))
+def make(maker: RefinerMaker):
+    yield maker
+    maker.close()
 
 
 def until(condition) -> bool:
@@ -76,11 +47,11 @@ class SlowGenerator(CopyGenerator):
         return super().__call__(view)
 
 
-def test_one_step_is_a_whole_keyframe(dome, warper):
+def test_one_step_is_a_whole_keyframe(maker):
     world = World(PHOTO)
     generator = ClassicalGenerator()
     generator.begin(PHOTO, 0)
-    key = refine(world, generator, dome, warper, ahead(1), SIZE)
+    key = refine(world, generator, maker.dome, maker.warper, ahead(1), SIZE)
     assert key is not None
     assert key.image.shape == (SIZE[1], SIZE[0], 3)
     assert key.image.dtype == np.uint8
@@ -90,10 +61,10 @@ def test_one_step_is_a_whole_keyframe(dome, warper):
     assert len(world) == 1
 
 
-def test_at_home_the_photo_comes_back(dome, warper):
+def test_at_home_the_photo_comes_back(maker):
     generator = ClassicalGenerator()
     generator.begin(PHOTO, 0)
-    key = refine(World(PHOTO), generator, dome, warper, PHOTO.camera, (128, 80))
+    key = refine(World(PHOTO), generator, maker.dome, maker.warper, PHOTO.camera, (128, 80))
     assert key is not None
     land = PHOTO.sky < 0.02
     assert np.abs(key.image.astype(int) - PHOTO.image)[land].max() <= 2
@@ -209,196 +180,3 @@ def test_lockstep_is_reproducible(make):
             refiner.run_once(ahead(step))
         pictures.append([key.image for key in world.keyframes])
     assert all((a == b).all() for a, b in zip(*pictures, strict=True))
-
-
-class GpuGenerator(CopyGenerator):
-    """Computes on a make-believe GPU with room for views up to ``room`` pixels wide; ``lost`` after so many views."""
-
-    name = "gpu"
-
-    def __init__(self, room: int = 10_000, lost: int = 10_000) -> None:
-        self.on_gpu, self.room, self.lost = True, room, lost
-        self.made: list[tuple[int, bool]] = []  # width, whether on the GPU
-
-    def leave_gpu(self) -> None:
-        self.on_gpu = False
-
-    def __call__(self, view):
-        width = view.mask.shape[1]
-        if self.on_gpu and len(self.made) >= self.lost:
-            raise DeviceError("the GPU failed (launch failure): restart")
-        if self.on_gpu and width > self.room:
-            raise DeviceMemoryError("the GPU's memory is full")
-        self.made.append((width, self.on_gpu))
-        return super().__call__(view)
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """Time that passes only as a test says: every view takes ``clock.seconds``."""
-
-    class Clock:
-        now, seconds = 0.0, 0.0
-
-        def __call__(self):
-            Clock.now += self.seconds
-            return Clock.now
-
-    clock = Clock()
-    monkeypatch.setattr("core.refiner.time.perf_counter", clock)
-    return clock
-
-
-def test_on_a_gpu_views_are_as_large_as_there_is_time_for(make, clock):
-    clock.seconds = BUDGET / 5
-    generator = GpuGenerator()
-    _, refiner = make(generator, lockstep=False)
-    assert refiner.size == SIZE
-    refiner.warm_up(ahead(1))
-    assert refiner.size == (256, 160)
-    assert refiner.run_once(ahead(1)).image.shape == (160, 256, 3)
-    clock.seconds = 1.1 * BUDGET
-    refiner.run_once(ahead(2))
-    assert refiner.size == (192, 120)
-    clock.seconds = BUDGET / 3
-    _, slower = make(GpuGenerator(), lockstep=False)
-    slower.warm_up(ahead(1))
-    assert slower.size == SIZE
-
-
-@pytest.mark.parametrize(
-    ("generator", "options"),
-    [
-        (CopyGenerator(), {"lockstep": False}),
-        (GpuGenerator(), {"lockstep": True}),
-        (GpuGenerator(), {"lockstep": False, "larger": False}),
-    ],
-)
-def test_on_the_processor_and_in_lockstep_views_stay_as_they_are(make, clock, generator, options):
-    _, refiner = make(generator, **options)
-    refiner.warm_up(ahead(1))
-    for step in range(PATIENCE + 3):
-        refiner.run_once(ahead(step))
-    assert refiner.size == SIZE
-    assert clock.seconds == 0.0
-
-
-def test_a_full_gpu_makes_smaller_views(make, clock):
-    generator = GpuGenerator(room=2 * SIZE[0])
-    world, refiner = make(generator, lockstep=False)
-    refiner.warm_up(ahead(1))
-    assert refiner.size == (128, 80)
-    assert refiner.last_error == "the GPU's memory is full; refining at 128x80 from now on"
-    assert generator.on_gpu
-    for step in range(2 * PATIENCE):
-        refiner.run_once(ahead(step))
-    assert refiner.failures == 1  # what did not fit is not tried again
-    assert len(world) > 10
-    assert clock.seconds == 0.0
-
-
-@pytest.mark.parametrize("lockstep", [False, True])
-@pytest.mark.parametrize("generator", [GpuGenerator(room=0), GpuGenerator(lost=0)])
-def test_a_gpu_of_no_use_is_left_for_the_processor(make, generator, lockstep):
-    generator.on_gpu = True
-    world, refiner = make(generator, lockstep=lockstep)
-    assert refiner.run_once(ahead(1)) is None
-    assert not generator.on_gpu
-    assert refiner.last_error.startswith("the GPU")
-    assert refiner.last_error.endswith("; the gpu generator goes on on the processor")
-    assert "\n" not in refiner.last_error
-    for step in range(1, 4):
-        assert refiner.run_once(ahead(step)) is not None
-    assert refiner.generator_name == "gpu"
-    assert refiner.failures == 1
-    assert len(world) == 4
-
-
-def test_a_gpu_lost_in_flight_takes_the_size_with_it(make, clock):
-    generator = GpuGenerator(lost=20)
-    _, refiner = make(generator, lockstep=False)
-    refiner.warm_up(ahead(1))
-    assert refiner.size == (256, 160)
-    for step in range(1, 30):
-        refiner.run_once(ahead(step))
-    assert refiner.size == SIZE
-    assert generator.made[-1] == (SIZE[0], False)
-    assert refiner.failures == 1
-    assert clock.seconds == 0.0
-
-
-def test_then_the_classical_one_takes_over(make):
-    class Hopeless(GpuGenerator):
-        def __call__(self, view):
-            if not self.on_gpu:
-                raise RuntimeError("not here either")
-            return super().__call__(view)
-
-    world, refiner = make(Hopeless(room=0), lockstep=False)
-    for step in range(1, 5):
-        refiner.run_once(ahead(step))
-    assert refiner.generator_name == "classical"
-    assert refiner.run_once(ahead(5)) is not None
-    assert len(world) == 2
-
-
-def test_the_classical_one_makes_small_views(make, clock):
-    class Diverging(GpuGenerator):
-        def __call__(self, view):
-            good = super().__call__(view)
-            return good if len(self.made) < 20 else replace(good, image=good.image * np.nan)
-
-    _, refiner = make(Diverging(), lockstep=False)
-    refiner.warm_up(ahead(1))
-    assert refiner.size == (256, 160)
-    for step in range(1, 25):
-        refiner.run_once(ahead(step))
-    assert refiner.generator_name == "classical"
-    assert refiner.size == SIZE
-    assert clock.seconds == 0.0
-
-
-def test_a_gpu_that_only_warps_may_fail_while_it_is_read(make, monkeypatch):
-    """The warper itself goes on on the processor from the next warp on."""
-    lost = iter([True])
-
-    def compose_of_a_lost_lookup(*arguments):
-        if next(lost, False):
-            raise DeviceError("the GPU was lost")
-        return compose(*arguments)
-
-    monkeypatch.setattr("core.refiner.compose", compose_of_a_lost_lookup)
-    _, refiner = make(CopyGenerator())
-    assert refiner.run_once(ahead(1)) is None
-    assert "the GPU was lost" in refiner.last_error
-    assert refiner.run_once(ahead(1)) is not None
-    assert refiner.generator_name == "copy"
-
-
-class LostWarper:
-    """A GPU that is lost at the first warp."""
-
-    fallback = None
-
-    def warp(self, *_):
-        raise DeviceError("the GPU cannot warp: the processor does")
-
-
-def test_a_warper_that_leaves_the_gpu_costs_no_keyframe_and_is_told(make):
-    world, refiner = make(CopyGenerator())
-    refiner._warper = FallbackWarper(LostWarper)
-    assert refiner.run_once(ahead(1)) is not None
-    assert refiner.last_error == "the GPU cannot warp: the processor does"
-    assert refiner.failures == 0
-    refiner.last_error = None
-    refiner.run_once(ahead(2))
-    assert refiner.last_error is None  # once
-    assert len(world) == 3
-
-
-def test_the_display_never_meets_a_keyframe_that_is_not_prepared(make, monkeypatch):
-    world, refiner = make(CopyGenerator())
-    prepared = []
-    monkeypatch.setattr(refiner._warper, "prepare", lambda key: prepared.append((key, len(world))))
-    key = refiner.run_once(ahead(1))
-    assert prepared == [(key, 1)]
