@@ -42,7 +42,8 @@ def octaves(image: Tensor) -> list[Tensor]:
 class Look(NamedTuple):
     """What the land of a batch of pictures looks like."""
 
-    strengths: Tensor  # (N, OCTAVES)
+    strengths: Tensor  # (N, OCTAVES), of luma
+    chroma: Tensor  # (N, OCTAVES), strengths of what is beside luma
     colour: Tensor  # (N, 3), mean
 
 
@@ -53,29 +54,56 @@ def inland(sky: Tensor) -> Tensor:
 
 def strengths(bands: list[Tensor], where: Tensor) -> Tensor:
     """Mean absolute luma of ``octaves`` where ``where`` (N, 1, H, W) in [0, 1]: (N, OCTAVES)."""
-    luma = where.new_tensor(_LUMA).view(1, 3, 1, 1)
-    mass = where.sum((1, 2, 3)).clamp(min=1.0)
-    return torch.stack([((band * luma).sum(1, keepdim=True).abs() * where).sum((1, 2, 3)) / mass for band in bands], 1)
+    return torch.stack([_mean_size(_parts(band)[0], where) for band in bands], 1)
+
+
+def chroma(bands: list[Tensor], where: Tensor) -> Tensor:
+    """Mean absolute difference of the channels of ``octaves`` from their luma, like ``strengths``: (N, OCTAVES)."""
+    return torch.stack([_mean_size(_parts(band)[1], where) for band in bands], 1)
 
 
 def look_of(photos: Tensor) -> Look:
     """Return the ``Look`` of start photos (N, 5, H, W), as ``core.neural.inputs.photo_tensor`` makes them."""
     image, land = 0.5 + 0.5 * photos[:, :3], inland(photos[:, 4:5])
-    return Look(strengths(octaves(image), land), _mean_colour(image, land))
+    bands = octaves(image)
+    return Look(strengths(bands, land), chroma(bands, land), _mean_colour(image, land))
 
 
 def governed(out: Outputs, inputs: Inputs, wanted: Look) -> Outputs:
     """Bring renewed land nearer to the look that is ``wanted``; known sharp pixels stay as they are."""
     renewed, land = (_HOLD * inputs.need).clamp(max=1.0) * (1.0 - out.sky), inland(out.sky)
-    bands = octaves(out.image)
-    gain = ((wanted.strengths + _TRACE) / (strengths(bands, renewed * land) + _TRACE)).clamp(*_GAIN)
-    enough = ((renewed * land).mean((1, 2, 3)) > _LEAST)[:, None]
-    extra = torch.where(enough, gain - 1.0, torch.zeros_like(gain))
-    change = sum((band * extra[:, i, None, None, None] for i, band in enumerate(bands)), torch.zeros_like(out.image))
+    bands, measured = octaves(out.image), renewed * land
+    enough = (measured.mean((1, 2, 3)) > _LEAST)[:, None]
+    gain = _gain(wanted.strengths, strengths(bands, measured), _GAIN[1])
+    fading = _gain(wanted.chroma, chroma(bands, measured), 1.0)  # colours made stronger ended in purple and green stripes
+    change = torch.zeros_like(out.image)
+    for i, band in enumerate(bands):
+        luma, rest = _parts(band)
+        change = change + luma * _extra(gain, enough, i) + rest * _extra(fading, enough, i)
     drift = _mean_colour(out.image, land) - wanted.colour
     excess = torch.where(enough, drift - drift.clamp(-_FREE, _FREE), torch.zeros_like(drift))
     image = out.image + renewed * (change - _PULL * excess[:, :, None, None])
     return out._replace(image=image.clamp(0.0, 1.0))
+
+
+def _parts(band: Tensor) -> tuple[Tensor, Tensor]:
+    """Split a band (N, 3, H, W) into its luma (N, 1, H, W) and what the channels have beside it."""
+    luma = sum((weight * band[:, i : i + 1] for i, weight in enumerate(_LUMA)), torch.zeros_like(band[:, :1]))
+    return luma, band - luma
+
+
+def _mean_size(plane: Tensor, where: Tensor) -> Tensor:
+    """Mean absolute value (N,) of ``plane`` (N, C, H, W) where ``where`` (N, 1, H, W)."""
+    return (plane.abs().mean(1, keepdim=True) * where).sum((1, 2, 3)) / where.sum((1, 2, 3)).clamp(min=1.0)
+
+
+def _gain(wanted: Tensor, found: Tensor, most: float) -> Tensor:
+    return ((wanted + _TRACE) / (found + _TRACE)).clamp(_GAIN[0], most)
+
+
+def _extra(gain: Tensor, enough: Tensor, octave: int) -> Tensor:
+    """How much of an octave is added, (N, 1, 1, 1); nothing where too little is renewed to tell."""
+    return torch.where(enough, gain - 1.0, torch.zeros_like(gain))[:, octave, None, None, None]
 
 
 def _mean_colour(image: Tensor, land: Tensor) -> Tensor:

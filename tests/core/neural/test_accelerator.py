@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def some_look(scale=1.0):
-    return Look(torch.full((1, 3), 0.05 * scale), torch.full((1, 3), 0.4))
+    return Look(torch.full((1, 3), 0.05 * scale), torch.full((1, 3), 0.05), torch.full((1, 3), 0.4))
 
 
 WANTED = some_look()

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.neural.governor import OCTAVES, Look, governed, look_of, octaves, strengths
+from core.neural.governor import OCTAVES, Look, chroma, governed, look_of, octaves, strengths
 from core.neural.inputs import Inputs, Outputs
 
 
@@ -18,7 +18,7 @@ def _views(seed, amplitude=0.1, need=1.0):
 
 
 def _look(strength):
-    return Look(torch.full((1, OCTAVES), strength), torch.full((1, 3), 0.5))
+    return Look(torch.full((1, OCTAVES), strength), torch.full((1, OCTAVES), strength), torch.full((1, 3), 0.5))
 
 
 def _photo(seed, amplitude):
@@ -39,7 +39,8 @@ def test_renewed_detail_comes_to_the_photos_strength(seed, amplitude):
 
 def test_detail_of_the_right_strength_is_left_alone():
     out, inputs = _views(0)
-    same = governed(out, inputs, Look(strengths(octaves(out.image), inputs.need), out.image.mean((2, 3))))
+    bands = octaves(out.image)
+    same = governed(out, inputs, Look(strengths(bands, inputs.need), chroma(bands, inputs.need), out.image.mean((2, 3))))
     assert (same.image - out.image).abs().max() < 1e-4
 
 
@@ -76,7 +77,8 @@ def test_octaves_are_apart_and_gradients_pass():
 @settings(max_examples=20, deadline=None)
 def test_light_comes_back_to_the_photos_and_small_differences_stay(seed, level):
     out, inputs = _views(seed)
-    wanted = Look(strengths(octaves(out.image), inputs.need), torch.full((1, 3), level))
+    bands = octaves(out.image)
+    wanted = Look(strengths(bands, inputs.need), chroma(bands, inputs.need), torch.full((1, 3), level))
     for _ in range(40):
         out = governed(out, inputs, wanted)
     assert (out.image.mean((2, 3)) - level).abs().max() < 0.04
@@ -89,3 +91,16 @@ def test_silhouettes_against_the_sky_are_not_taken_for_texture():
     photo[:, :3, :, 24:] = 1.0
     photo[:, 4, :, 24:] = 1.0
     assert (look_of(photo).strengths / look_of(_photo(0, 0.1)).strengths).max() < 2.0  # and 30 with them
+
+
+def test_colours_beside_luma_fade_to_the_photos_and_are_never_made_stronger():
+    out, inputs = _views(0)
+    bands = octaves(out.image)
+    before = chroma(bands, inputs.need)
+    weaker = Look(strengths(bands, inputs.need), 0.3 * before, out.image.mean((2, 3)))
+    for _ in range(12):
+        out = governed(out, inputs, weaker)
+    assert (chroma(octaves(out.image), inputs.need) / before - 0.3).abs().max() < 0.1
+    faded = chroma(octaves(out.image), inputs.need)
+    more = governed(out, inputs, Look(2.0 * weaker.strengths, 10.0 * before, out.image.mean((2, 3))))
+    assert (chroma(octaves(more.image), inputs.need) < 1.05 * faded).all()
