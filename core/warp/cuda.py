@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from core.errors import DeviceError
+from core.warp.device import Device, opened
 from core.warp.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
     from core.camera import Camera
     from core.keyframe import Keyframe
     from core.warp.lookup import Lookup
 
-_KERNELS = ("project", "rasterise", "rasterise_large", "resolve")
-_OPTIONS = ("--std=c++14", "--fmad=false")  # fused multiply-adds would round differently from the twin
 _FIRST, _LAST = -5, 0  # priorities of streams, from the highest to the lowest that there are on GPUs; CUDA clamps what is beyond
 
 
@@ -40,63 +30,6 @@ def available() -> bool:
         return False
 
 
-@dataclass(frozen=True, eq=False)
-class Resident:
-    """What the kernels read of a keyframe, on the device."""
-
-    vertices: Any
-    quads: Any
-    veiled: Any
-    sky: Any
-
-
-class Device:
-    """What the warpers of one GPU share: the compiled kernels and the keyframes that live there."""
-
-    def __init__(self) -> None:
-        import cupy
-
-        self.cupy = cupy
-        source = Path(__file__).with_name("kernels.cu").read_text(encoding="utf-8")
-        # CuPy keeps what it compiled on disk, by source, options and architecture
-        module = cupy.RawModule(code=source, options=_OPTIONS)
-        self.kernels = [module.get_function(name) for name in _KERNELS]
-        self._residents: WeakKeyDictionary[Keyframe, Resident] = WeakKeyDictionary()
-        self._lock = threading.Lock()
-
-    def resident(self, keyframe: Keyframe, stream: Any) -> Resident:  # noqa: ANN401
-        """Return the keyframe's arrays on the device; they stay there as long as it lives. Waits where they have to be copied."""
-        with self._lock:
-            found = self._residents.get(keyframe)
-        if found is None:
-            mesh = keyframe.mesh
-            arrays = (mesh.vertices, mesh.quads, mesh.veiled.view(np.uint8), keyframe.sky)
-            found = Resident(*(self._copied_there(np.ascontiguousarray(array), stream) for array in arrays))
-            stream.synchronize()  # other threads' streams know nothing of this one
-            with self._lock:
-                self._residents[keyframe] = found
-        return found
-
-    def _copied_there(self, array: np.ndarray[Any, Any], stream: Any) -> Any:  # noqa: ANN401
-        there = self.cupy.empty(array.shape, array.dtype)
-        there.set(array, stream=stream)
-        return there
-
-    def copied_here(self, array: Any, stream: Any) -> NDArray[np.float32]:  # noqa: ANN401
-        """Return a NumPy copy of ``array`` once the work on ``stream`` is done."""
-        with self.errors():
-            return np.asarray(self.cupy.asnumpy(array, stream=stream))
-
-    @contextmanager
-    def errors(self) -> Iterator[None]:
-        """Turn what CuPy raises of a lost or full GPU into DeviceError."""
-        cuda = self.cupy.cuda
-        try:
-            yield
-        except (cuda.runtime.CUDARuntimeError, cuda.driver.CUDADriverError, cuda.memory.OutOfMemoryError) as error:
-            raise _device_error(error) from error
-
-
 class CudaWarper:
     """Makes lookups on CuPy's current device; they are ``DeviceLookup``s. Safe to call from several threads at once.
 
@@ -108,7 +41,7 @@ class CudaWarper:
 
     def __init__(self, device: Device | None = None, priority: int = _FIRST) -> None:
         """Warp on the GPU, on streams of ``priority``; ``device`` is another warper's, to share."""
-        self._device = device or _opened()
+        self._device = device or opened()
         self._priority = priority
         self._local = threading.local()
 
@@ -134,15 +67,3 @@ class CudaWarper:
         if found is None:
             found = self._local.workspace = Workspace(self._device, self._priority)
         return found
-
-
-def _opened() -> Device:
-    try:
-        return Device()
-    except Exception as error:  # a driver, a compiler and their libraries are met here: anything may be wrong with them
-        raise _device_error(error) from error
-
-
-def _device_error(error: Exception) -> DeviceError:
-    reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-    return DeviceError(f"the GPU cannot warp ({reason}): the processor does, until the program is started anew")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from core.camera import Camera
     from core.keyframe import Keyframe
-    from core.warp.cuda import Device, Resident
+    from core.warp.device import Device, Resident
     from core.warp.lookup import Lookup
 
 _BLOCK = 256  # threads
