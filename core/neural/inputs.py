@@ -27,6 +27,7 @@ CHANNELS = 16  # warped colour, disparity, mask, sky, stretch, debt; need, opene
 RENEWAL = 0.5, 1.5  # detail debt from which a pixel is renewed, and in full; 0.15 and 0.6 cost 5 % of LPIPS near home
 STRIDE = 16  # sides of what the network sees are multiples of it
 _SOME_SKY, _MARGIN = 0.1, 8.0 / 160.0  # alpha of sky, and the share of the view's height around it, in which holes are open
+_RISE = 2.0 / 160.0  # share of the view's height by which land in a hole may rise into its sky
 _CERTAIN = 3.0  # logit of sky that is known: certain to the eye, and a gradient of 0.05 is left to change it
 _FAINT = 0.04  # sky alpha that is none, and 1 - alpha that is all, as ``core.compose`` has it
 _REACH = 0.7  # most by which log disparity changes in a step, a factor of 2
@@ -61,7 +62,7 @@ def prepared(done: Completion, noise_seed: tuple[int, ...]) -> Inputs:
     view = done.view
     height, width = view.mask.shape
     line = Skyline.of(done)
-    opened = (~view.mask & _near_sky(done.sky) & (done.free < _SOME_SKY)) | line.band
+    opened = (~view.mask & _near_skyline(done.sky) & (done.free < _SOME_SKY)) | line.band
     # holes whose sky is certain are as good as known: soft sky is in their colour
     closed = (~view.mask & ~opened)[..., None]
     land = done.land + closed * done.sky[..., None] * (view.backdrop - done.land)
@@ -160,10 +161,19 @@ def padded(inputs: Inputs) -> tuple[Inputs, tuple[int, int]]:
     return Inputs(*(functional.pad(part, pad, mode="replicate") for part in inputs)), (height, width)
 
 
-def _near_sky(sky: Floats) -> NDArray[np.bool_]:
-    """Where a hole may show sky. In the middle of land it would show specks of it for ever, as they grow with the land."""
-    size = 2 * round(_MARGIN * len(sky)) + 1
-    return np.asarray(cv2.dilate((sky > _SOME_SKY).astype(np.uint8), np.ones((size, size), np.uint8))) > 0
+def _near_skyline(sky: Floats) -> NDArray[np.bool_]:
+    """Where a hole may show sky or land: near both.
+
+    In the middle of land there would be specks of sky for ever, as they grow with the land; in the middle of sky every view
+    of a turn got a spire.
+    """
+    beside_sky, beside_land = _grown(sky > _SOME_SKY, _MARGIN), _grown(sky < 1.0 - _SOME_SKY, _RISE)
+    return beside_sky & beside_land
+
+
+def _grown(where: NDArray[np.bool_], margin: float) -> NDArray[np.bool_]:
+    size = 2 * round(margin * len(where)) + 1
+    return np.asarray(cv2.dilate(where.astype(np.uint8), np.ones((size, size), np.uint8))) > 0
 
 
 def _tensor(picture: NDArray[np.float32] | NDArray[np.bool_]) -> Tensor:
