@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from core.neural.inputs import Inputs, Outputs
 
 OCTAVES = 3  # finest first: 2, 4 and 8 pixels
@@ -54,12 +56,12 @@ def inland(sky: Tensor) -> Tensor:
 
 def strengths(bands: list[Tensor], where: Tensor) -> Tensor:
     """Mean absolute luma of ``octaves`` where ``where`` (N, 1, H, W) in [0, 1]: (N, OCTAVES)."""
-    return torch.stack([_mean_size(_parts(band)[0], where) for band in bands], 1)
+    return _sizes([_parts(band)[0] for band in bands], where)
 
 
 def chroma(bands: list[Tensor], where: Tensor) -> Tensor:
     """Mean absolute difference of the channels of ``octaves`` from their luma, like ``strengths``: (N, OCTAVES)."""
-    return torch.stack([_mean_size(_parts(band)[1], where) for band in bands], 1)
+    return _sizes([_parts(band)[1] for band in bands], where)
 
 
 def look_of(photos: Tensor) -> Look:
@@ -72,13 +74,13 @@ def look_of(photos: Tensor) -> Look:
 def governed(out: Outputs, inputs: Inputs, wanted: Look) -> Outputs:
     """Bring renewed land nearer to the look that is ``wanted``; known sharp pixels stay as they are."""
     renewed, land = (_HOLD * inputs.need).clamp(max=1.0) * (1.0 - out.sky), inland(out.sky)
-    bands, measured = octaves(out.image), renewed * land
+    lumas, rests = zip(*map(_parts, octaves(out.image)), strict=True)
+    measured = renewed * land
     enough = (measured.mean((1, 2, 3)) > _LEAST)[:, None]
-    gain = _gain(wanted.strengths, strengths(bands, measured), _GAIN[1])
-    fading = _gain(wanted.chroma, chroma(bands, measured), 1.0)  # colours made stronger ended in purple and green stripes
+    gain = _gain(wanted.strengths, _sizes(lumas, measured), _GAIN[1])
+    fading = _gain(wanted.chroma, _sizes(rests, measured), 1.0)  # colours made stronger ended in purple and green stripes
     change = torch.zeros_like(out.image)
-    for i, band in enumerate(bands):
-        luma, rest = _parts(band)
+    for i, (luma, rest) in enumerate(zip(lumas, rests, strict=True)):
         change = change + luma * _extra(gain, enough, i) + rest * _extra(fading, enough, i)
     drift = _mean_colour(out.image, land) - wanted.colour
     excess = torch.where(enough, drift - drift.clamp(-_FREE, _FREE), torch.zeros_like(drift))
@@ -92,9 +94,10 @@ def _parts(band: Tensor) -> tuple[Tensor, Tensor]:
     return luma, band - luma
 
 
-def _mean_size(plane: Tensor, where: Tensor) -> Tensor:
-    """Mean absolute value (N,) of ``plane`` (N, C, H, W) where ``where`` (N, 1, H, W)."""
-    return (plane.abs().mean(1, keepdim=True) * where).sum((1, 2, 3)) / where.sum((1, 2, 3)).clamp(min=1.0)
+def _sizes(planes: Sequence[Tensor], where: Tensor) -> Tensor:
+    """Mean absolute values (N, len(planes)) of ``planes``, each (N, C, H, W), where ``where`` (N, 1, H, W)."""
+    mass = where.sum((1, 2, 3)).clamp(min=1.0)
+    return torch.stack([(plane.abs().mean(1, keepdim=True) * where).sum((1, 2, 3)) / mass for plane in planes], 1)
 
 
 def _gain(wanted: Tensor, found: Tensor, most: float) -> Tensor:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 CHANNELS = 16  # warped colour, disparity, mask, sky, stretch, debt; need, opened; the completion's colour, disparity, sky; noise
-RENEWAL = 0.5, 1.5  # detail debt from which a pixel is renewed, and in full; 0.15 and 0.6 cost 5 % of LPIPS near home
 STRIDE = 16  # sides of what the network sees are multiples of it
 _SOME_SKY, _MARGIN = 0.1, 8.0 / 160.0  # alpha of sky, and the share of the view's height around it, in which holes are open
 _RISE = 2.0 / 160.0  # share of the view's height by which land in a hole may rise into its sky

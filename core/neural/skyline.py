@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.classical.fill import SKY
 from core.classical.first_sight import sky_behind
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
     Mask = NDArray[np.bool_]
 
-_SKY = 0.5  # alpha from which a pixel is sky
 _FAR = 0.15  # disparity up to which a skyline may grow
 _GROWTH = 6.0 / 160.0  # of the view's height by which it may in one step
 
@@ -39,7 +39,7 @@ class Skyline:
 
         Without that, LPIPS over five steps and back rose from 0.093 to 0.119 as the generator learnt to raise mountains.
         """
-        sky = done.sky >= _SKY
+        sky = done.sky >= SKY
         height, width = sky.shape
         top = np.argmax(~sky, axis=0)
         columns = np.arange(width)
@@ -47,6 +47,6 @@ class Skyline:
         above = top[None, :] - np.arange(height)[:, None]  # rows above the skyline
         band = (above > 0) & (above <= max(1, round(_GROWTH * height))) & far[None, :]
         disparity = np.broadcast_to(done.disparity[top, columns], (height, width))
-        band &= sky_behind(done.photo, done.view.camera, disparity, band) < _SKY
+        band &= sky_behind(done.photo, done.view.camera, disparity, band) < SKY
         mirrored = np.where(band, np.minimum(top[None, :] + above, height - 1), 0)
         return cls(band, done.land[mirrored, columns[None, :]], disparity)

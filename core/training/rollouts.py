@@ -18,7 +18,7 @@ from torch import Tensor
 from core.camera import Camera
 from core.classical import ClassicalGenerator
 from core.keyframe import Keyframe
-from core.neural.inputs import RENEWAL
+from core.neural.generator import RENEWAL
 from core.steering import Craft, Motion, Surroundings
 from core.virtual_flight import COURSES, VirtualFlight
 from core.warp import make_warper

@@ -6,23 +6,12 @@ import time
 import numpy as np
 import pytest
 from handmade import CopyGenerator, NanGenerator, RaisingGenerator
-from refiners import PHOTO, SIZE, RefinerMaker, ahead
+from refiners import PHOTO, SIZE, ahead
 
 from core.camera import turn
 from core.classical import ClassicalGenerator
 from core.refiner import refine
 from core.world import PAPER_STEP, World
-
-
-@pytest.fixture(scope="module")
-def maker() -> RefinerMaker:
-    return RefinerMaker()
-
-
-@pytest.fixture
-def make(maker: RefinerMaker):
-    yield maker
-    maker.close()
 
 
 def until(condition) -> bool:

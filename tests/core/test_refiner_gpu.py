@@ -7,23 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from handmade import CopyGenerator
-from refiners import SIZE, RefinerMaker, ahead
+from refiners import SIZE, ahead
 
 from core.compose import compose
 from core.errors import DeviceError, DeviceMemoryError
 from core.resolution import BUDGET, PATIENCE
 from core.warp.fallback import FallbackWarper
-
-
-@pytest.fixture(scope="module")
-def maker() -> RefinerMaker:
-    return RefinerMaker()
-
-
-@pytest.fixture
-def make(maker: RefinerMaker):
-    yield maker
-    maker.close()
 
 
 class GpuGenerator(CopyGenerator):
