@@ -338,6 +338,7 @@ def test_a_recording_from_opengl_without_the_host(readback, runtime, shown, tmp_
 
 def test_nothing_is_shot_until_it_is_known_how(shown, tmp_path, gl_context) -> None:
     recorder = Recorder(tmp_path / "film.mp4", SIZE)
+    assert until(lambda: recorder.encoder is not None)  # from here on its thread leaves ``on_device`` alone
     recorder.on_device = None
     shot = Capture(gl_context, recorder)
     shot.shoot(shown(7), 0.0)
