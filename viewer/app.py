@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from core.errors import PhotoflightError
 from core.photo import preview
 from viewer import actions
-from viewer.controls import Controls, help_lines
+from viewer.controls import help_lines
+from viewer.dispatcher import Dispatcher
 from viewer.frame_graph import graph_picture
 from viewer.frame_times import During, FrameTimes, Part
 from viewer.hud import Hud, Meters
@@ -55,7 +56,7 @@ class App:
         self.stage.show_photo(preview(options.photo, max(self.stage.size)).image)
         self.window.flip()
         trace("window")
-        self.controls = Controls()
+        self.controls = Dispatcher()
         self.hud = Hud(scale=self.window.get_pixel_ratio())
         self.meters = Meters()
         self.quality = Quality()

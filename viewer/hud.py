@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.flight import FlightStatus
+    from viewer.controls import HelpLine
 
 PAPER = (12, 16, 20, 150)  # behind the text, translucent
 INK = (244, 246, 248, 255)
@@ -100,9 +101,10 @@ class Hud:
             return None
         return self._cached("message", wrapped(self.message.split(), width - 2 * PADDING * self.scale, self.scale, " "))
 
-    def help_picture(self, lines: Sequence[tuple[str, str]]) -> NDArray[np.uint8]:
-        """Return the table of controls: pairs of keys and what they do."""
-        return self._cached("help", [f"{keys}\t{what}" for keys, what in lines])
+    def help_picture(self, lines: Sequence[HelpLine], *, pad: bool = False) -> NDArray[np.uint8]:
+        """Return the table of controls: what is pressed on the keyboard, or on the gamepad, and what that does."""
+        rows = [(line.pad if pad else line.keys, line.what) for line in lines]
+        return self._cached("help", [f"{pressed}\t{what}" for pressed, what in rows if pressed])
 
     def _cached(self, name: str, lines: list[str], alert: str = "") -> NDArray[np.uint8]:
         key = (self.scale, alert, *lines)
