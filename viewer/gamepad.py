@@ -12,9 +12,17 @@ if TYPE_CHECKING:
     from viewer.response import Response
 
 BUTTONS = {
-    **{"a": "A", "b": "B", "x": "X", "y": "Y", "back": "Back", "start": "Start", "guide": "Guide"},
-    **{"leftshoulder": "Left shoulder", "rightshoulder": "Right shoulder"},
-    **{"leftstick": "Left stick press", "rightstick": "Right stick press"},
+    "a": "A",
+    "b": "B",
+    "x": "X",
+    "y": "Y",
+    "back": "Back",
+    "start": "Start",
+    "guide": "Guide",
+    "leftshoulder": "Left shoulder",
+    "rightshoulder": "Right shoulder",
+    "leftstick": "Left stick press",
+    "rightstick": "Right stick press",
 }
 STICKS = {"leftstick": "Left stick", "rightstick": "Right stick"}
 TRIGGERS = {"lefttrigger": "Left trigger", "righttrigger": "Right trigger"}
