@@ -16,6 +16,7 @@ from viewer.dispatcher import Dispatcher
 from viewer.frame_graph import graph_picture
 from viewer.frame_times import During, FrameTimes, Part
 from viewer.hud import Hud, Meters
+from viewer.keyboard import keyboard_of
 from viewer.loader import Loader
 from viewer.quality import Quality
 from viewer.rehearsal import rehearsal
@@ -57,6 +58,7 @@ class App:
         self.window.flip()
         trace("window")
         self.controls = Dispatcher()
+        self.controls.keyboard = keyboard_of(self.window)
         self.hud = Hud(scale=self.window.get_pixel_ratio())
         self.meters = Meters()
         self.quality = Quality()
@@ -237,7 +239,7 @@ class App:
             pictures[Corner.TOP_RIGHT] = graph_picture(self.times, self.hud.scale)
             room -= pictures[Corner.TOP_RIGHT].shape[1] + MARGIN
         if self.hud.help_visible:
-            pictures[Corner.CENTRE] = self.hud.help_picture(help_lines())
+            pictures[Corner.CENTRE] = self.hud.help_picture(help_lines(self.controls.bindings, self.controls.keyboard.legend))
         if (message := self.hud.message_picture(room)) is not None:
             pictures[Corner.TOP_LEFT] = message
         return pictures

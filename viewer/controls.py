@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from viewer.keyboard import KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 How = Literal["press", "hold", "toggle"]  # acts once a press; acts while down; a press begins it, the next one ends it
 Kind = Literal["keys", "buttons", "axes"]
@@ -125,13 +125,13 @@ def _conflicts(kind: Kind, bound: dict[str, tuple[str, ...]]) -> Iterator[str]:
             used[name] = action
 
 
-def help_lines(bindings: Bindings | None = None) -> list[HelpLine]:
-    """Return the lines of the overlay and of the README."""
+def help_lines(bindings: Bindings | None = None, legend: Callable[[str], str] = str) -> list[HelpLine]:
+    """Return the lines of the overlay and of the README; ``legend`` tells what is printed on a key."""
     bound = bindings or Bindings()
     lines = []
     for what, group in groupby(TABLE, lambda each: each.line or each.what):
         actions = list(group)
-        keys = _spoken([name for each in actions for name in bound.keys[each.id]])
+        keys = _spoken([legend(name) for each in actions for name in bound.keys[each.id]])
         pad = _spoken([name for each in actions for name in (*bound.axes[each.id], *bound.buttons[each.id])])
         mouse = actions[0].mouse
         lines.append(HelpLine(f"{keys}, {mouse}" if keys and mouse else keys or mouse, pad, what))

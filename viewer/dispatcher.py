@@ -46,6 +46,7 @@ class Dispatcher:
         """Use other bindings from now on. Raises ValueError where they conflict."""
         if wrong := conflicts(bindings):
             raise ValueError("; ".join(wrong))
+        self.bindings = bindings
         self._actions: dict[tuple[Kind, str], str] = {
             (kind, name): action for kind in KINDS for action, names in bindings.of(kind).items() for name in names
         }

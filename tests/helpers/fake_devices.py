@@ -48,7 +48,7 @@ class FakePad(Controller):
         super().__init__(FakeDevice(name, controls), mapping)
         self.shaken: list[float] = []
 
-    def rumble_play_weak(self, strength: float = 1.0, duration: float = 0.5) -> None:
+    def rumble_play_weak(self, strength: float = 1.0, _: float = 0.5) -> None:
         if not self.device.is_open:
             raise OSError("no such device")
         self.shaken.append(strength)
