@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from viewer.hotkey import Hotkey
     from viewer.loader import Loaded
     from viewer.options import FlyOptions
+    from viewer.panel.panels import Panels
     from viewer.recorder import Recorder
 
 PACE = 1.05  # times the display's rate is as fast as frames are made: where the flip waits for the display this never holds it up
@@ -68,6 +69,7 @@ class App:
         self.track: CameraPath | None = None  # where the camera went while it recorded
         self.closing: Recorder | None = None  # a recording that has ended and is still being written
         self.saver = Saver()
+        self.panels: Panels | None = None  # from the first flight on
         self.running = True
         self._focused = False
         self._loader = Loader(options)
@@ -165,7 +167,8 @@ class App:
                 self.track.record(self.flight.camera.world_from_camera, dt)
         self.times.mark(Part.FLY)
         moving = self.flight is not None and not self.flight.still
-        if moving or self._changed or self.capture is not None or now - self._drawn > METER_SECONDS:
+        panel = self.panels is not None and bool(self.panels.page)
+        if moving or panel or self._changed or self.capture is not None or now - self._drawn > METER_SECONDS:
             self._draw(now)
             self._count(now)
         if not moving:
@@ -229,6 +232,8 @@ class App:
             self._read, self._overlays = now, self._instruments()
         for corner, picture in self._overlays.items():
             self.stage.overlay(picture, corner)
+        if self.panels is not None:
+            self.panels.draw(self.stage.screen)
 
     def _instruments(self) -> dict[Corner, NDArray[np.uint8]]:
         """Draw what lies over the flight."""
@@ -274,6 +279,8 @@ class App:
         self._loader.close()
         if self.flight is not None:
             self.flight.close()
+        if self.panels is not None:
+            self.panels.release()
         self.times.close()
         frames = self.times.summary()
         trace("frames", count=frames.frames, times=frames.line, late=frames.late)

@@ -81,6 +81,7 @@ TABLE: tuple[Action, ...] = (
     Action("view_keyframe", "show which keyframe", ("5",), line=_SHOW),
     Action("view_lookup", "show the lookup", ("6",), line=_SHOW),
     Action("view_flight", "show the flight", ("0",)),
+    Action("settings", "settings and controls: a panel over the flight", ("Tab",), ("Start",)),
     Action("graph", "graph of frame times", ("G",)),
     Action("help", "this help", ("H",), ("Guide",)),
     Action("quit", "quit", ("Esc",)),

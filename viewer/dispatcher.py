@@ -57,6 +57,10 @@ class Dispatcher:
         name = self.keyboard.place(symbol)
         return name is not None and self.press("keys", name)
 
+    def action(self, symbol: int) -> str | None:
+        """Return what the key of ``symbol`` is bound to."""
+        return self._actions.get(("keys", self.keyboard.place(symbol) or ""))
+
     def on_key_release(self, symbol: int) -> None:
         """Take a key release."""
         if (name := self.keyboard.place(symbol)) is not None:

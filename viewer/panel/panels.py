@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     import moderngl
 
     from viewer.app import App
+    from viewer.panel.edits import Edits
 
 ESCAPE = 0xFF1B
+ALWAYS = ("settings", "keyframes", "record", "screenshot", "fullscreen", "help")  # actions whose keys no panel has a use for
 WIDTH, HEIGHT = 36.0, 0.86  # of the panel: in sizes of its text, and of the window's height
 EDGE = 12.0  # pixels between panel and window at scale 1
 
@@ -41,8 +43,8 @@ class Page(Protocol):
 class Panels:
     """Opens, draws and closes the panel. Make it in the thread, and with the OpenGL context, that draws."""
 
-    def __init__(self, app: App, pages: Sequence[Page]) -> None:
-        self._app = app
+    def __init__(self, app: App, edits: Edits, pages: Sequence[Page]) -> None:
+        self._app, self._edits = app, edits
         self._pages = {page.name: page for page in pages}
         self._context = imgui.create_context()
         imgui.set_current_context(self._context)
@@ -79,10 +81,18 @@ class Panels:
         """Take a key before ImGui: the page may be waiting for it, and Esc closes the panel, unless it ends typing."""
         if self._pages[self.page].key(symbol):
             return True
+        if not imgui.get_io().want_text_input and self._app.controls.action(symbol) in ALWAYS:
+            return self._app.controls.on_key_press(symbol)
         if symbol == ESCAPE and not (imgui.get_io().want_text_input or imgui.is_popup_open("", imgui.PopupFlags_.any_popup)):
             self.close()
             return True
         return False
+
+    def rehearse(self, target: moderngl.Framebuffer) -> None:
+        """Draw a panel on ``target`` before that is drawn over: a first frame takes 70 ms, for glyphs and shaders."""
+        self.page = self._chosen = next(iter(self._pages))
+        self.draw(target)
+        self.page = self._chosen = ""
 
     def draw(self, target: moderngl.Framebuffer) -> None:
         """Draw the panel, if it is open, over ``target``."""
@@ -98,6 +108,7 @@ class Panels:
         still_open = self._window()
         imgui.render()
         self._renderer.draw(target)
+        self._edits.poll()
         if not still_open:
             self.close()
 
