@@ -8,6 +8,7 @@ from imgui_bundle import imgui
 
 from core.errors import ControlsError
 from viewer.controls import KINDS, TABLE, Bindings
+from viewer.panel.page import Page
 from viewer.rebind import rebind, rehold
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ WEIGHTS = (0.28, 0.18, 0.34, 0.1, 0.1)
 ASKED = {"key": "press a key", "gamepad": "press a button"}
 
 
-class ControlsPage:
+class ControlsPage(Page):
     """The page of all bindings."""
 
     name = "controls"

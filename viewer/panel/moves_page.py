@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from imgui_bundle import imgui
 
 from core.pilots.cinematic import CINEMATICS
+from viewer.panel.page import Page
 
 if TYPE_CHECKING:
     from viewer.app import App
@@ -19,7 +20,7 @@ OTHERS = {
 }
 
 
-class MovesPage:
+class MovesPage(Page):
     """The page of all pilots."""
 
     name = "moves"
@@ -43,11 +44,3 @@ class MovesPage:
             imgui.text_disabled(what)
         imgui.spacing()
         imgui.text_wrapped("Steer, and you fly by hand again.")
-
-    def key(self, symbol: int) -> bool:
-        """Leave every key to ImGui."""
-        del symbol
-        return False
-
-    def leave(self) -> None:
-        """Nothing is under way here."""

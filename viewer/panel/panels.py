@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from imgui_bundle import imgui
 
@@ -18,26 +18,12 @@ if TYPE_CHECKING:
 
     from viewer.app import App
     from viewer.panel.edits import Edits
+    from viewer.panel.page import Page
 
 ESCAPE = 0xFF1B
 ALWAYS = ("settings", "keyframes", "record", "screenshot", "fullscreen", "help")  # actions whose keys no panel has a use for
 WIDTH, HEIGHT = 36.0, 0.86  # of the panel: in sizes of its text, and of the window's height
 EDGE = 12.0  # pixels between panel and window at scale 1
-
-
-class Page(Protocol):
-    """One tab."""
-
-    name: str
-
-    def draw(self) -> None:
-        """Make the widgets of this frame and act on what was done to them."""
-
-    def key(self, symbol: int) -> bool:
-        """Take a pressed key before anything else; True where it is used up."""
-
-    def leave(self) -> None:
-        """Finish what is under way: another page, or none, is shown from now on."""
 
 
 class Panels:

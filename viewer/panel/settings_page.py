@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from imgui_bundle import imgui
 from pydantic import BaseModel
 
+from viewer.panel.page import Page
 from viewer.panel.widgets import shown, widget
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ ELSEWHERE = ("controls", "devices")  # sections with a page of their own, or who
 AT_RELEASE = ("hud_scale",)  # applied when the mouse lets go: the slider itself would move from under it
 
 
-class SettingsPage:
+class SettingsPage(Page):
     """The page of all settings."""
 
     name = "settings"
@@ -66,11 +67,6 @@ class SettingsPage:
         if new != value:
             changed = part.model_copy(update={name: new})
             self._edits.change(self._edits.settings.model_copy(update={section: changed}))
-
-    def key(self, symbol: int) -> bool:
-        """Leave every key to ImGui."""
-        del symbol
-        return False
 
     def leave(self) -> None:
         """Write what has changed."""
