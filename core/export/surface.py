@@ -48,7 +48,9 @@ def surfaces(keyframes: Sequence[Keyframe], *, textured: bool) -> list[Surface]:
     for number, keyframe in enumerate(keyframes):
         mesh = keyframe.mesh
         disparity = mesh.vertices[:, 2].astype(np.float64)
-        quads = mesh.quads[~mesh.veiled & (np.isfinite(disparity) & (disparity > 0.0))[mesh.quads].all(axis=1)]
+        known = np.isfinite(disparity) & (disparity > 0.0)
+        sky = _at(keyframe.geometry_sky, mesh.vertices[:, :2])
+        quads = mesh.quads[known[mesh.quads].all(axis=1) & (sky[mesh.quads].mean(axis=1) < SKY)]
         used, corners = np.unique(quads, return_inverse=True)
         points, normals = _placed(keyframe.camera, mesh, used)
         # neighbours in space first: they show most of the same land, and what is gone need not be asked about again
@@ -84,11 +86,16 @@ def _seen_disparity(keyframe: Keyframe) -> NDArray[np.float32]:
 
 def _reached(uv: NDArray[np.float64], disparity: NDArray[np.float64], seen: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Whether points at ``uv`` (n, 2) and ``disparity`` (n,) lie in a view that has nothing in front of them."""
-    height, width = seen.shape
-    with np.errstate(invalid="ignore"):
-        inside = (disparity > 0.0) & (uv >= 0.0).all(axis=1) & (uv < 1.0).all(axis=1)
-    column, row = (np.where(inside[:, None], uv, 0.0) * (width, height)).astype(np.intp).T
-    return np.asarray(inside & (AGREEMENT * seen[row, column] <= disparity), bool)
+    inside = (disparity > 0.0) & (uv >= 0.0).all(axis=1) & (uv <= 1.0).all(axis=1)
+    inside[inside] = AGREEMENT * _at(seen, uv[inside]) <= disparity[inside]
+    return inside
+
+
+def _at(picture: NDArray[np.float32], uv: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Read ``picture`` (h, w) at ``uv`` (n, 2) in [0, 1], unfiltered."""
+    height, width = picture.shape
+    column, row = np.minimum(uv * (width, height), (width - 1, height - 1)).astype(np.intp).T
+    return np.asarray(picture[row, column], np.float32)
 
 
 def _placed(camera: Camera, mesh: Mesh, used: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
