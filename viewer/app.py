@@ -12,6 +12,7 @@ from core.errors import PhotoflightError
 from core.photo import preview
 from viewer import actions
 from viewer.controls import help_lines
+from viewer.devices import Devices, contact
 from viewer.dispatcher import Dispatcher
 from viewer.frame_graph import graph_picture
 from viewer.frame_times import During, FrameTimes, Part
@@ -60,6 +61,7 @@ class App:
         trace("window")
         self.controls = Dispatcher()
         self.controls.keyboard = keyboard_of(self.window)
+        self.devices = Devices(self.controls)
         self.hud = Hud(scale=self.window.get_pixel_ratio())
         self.meters = Meters()
         self.quality = Quality()
@@ -153,6 +155,7 @@ class App:
 
     def _step(self, dt: float, now: float) -> None:
         """Fly and draw one frame; where nothing has changed, leave the screen as it is."""
+        self.devices.poll()
         steering, pressed = self.controls.poll()
         if self._hotkey is not None and self._hotkey.poll() and not self._focused:
             pressed.append("record")
@@ -163,6 +166,7 @@ class App:
         self.times.mark(Part.EVENTS)
         if self.flight is not None:
             self.flight.advance(dt, steering)
+            self.devices.rumble(contact(self.flight))
             if self.track is not None:
                 self.track.record(self.flight.camera.world_from_camera, dt)
         self.times.mark(Part.FLY)
@@ -237,6 +241,7 @@ class App:
 
     def _instruments(self) -> dict[Corner, NDArray[np.uint8]]:
         """Draw what lies over the flight."""
+        self.meters.pad = ", ".join(self.devices.names)
         pictures, room = {}, self.stage.size[0] - 2 * MARGIN
         if self.flight is not None:
             pictures[Corner.BOTTOM_LEFT] = self.hud.status_picture(self.flight.status(), self.meters, room)
@@ -244,7 +249,8 @@ class App:
             pictures[Corner.TOP_RIGHT] = graph_picture(self.times, self.hud.scale)
             room -= pictures[Corner.TOP_RIGHT].shape[1] + MARGIN
         if self.hud.help_visible:
-            pictures[Corner.CENTRE] = self.hud.help_picture(help_lines(self.controls.bindings, self.controls.keyboard.legend))
+            lines = help_lines(self.controls.bindings, self.controls.keyboard.legend)
+            pictures[Corner.CENTRE] = self.hud.help_picture(lines, pad=bool(self.devices.names))
         if (message := self.hud.message_picture(room)) is not None:
             pictures[Corner.TOP_LEFT] = message
         return pictures
@@ -274,6 +280,7 @@ class App:
         if self.closing is not None:
             self.closing.close()
         self.saver.close()
+        self.devices.close()
         if self._hotkey is not None:
             self._hotkey.close()
         self._loader.close()
