@@ -68,6 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_scene(depth, own_depth=False)
     depth.add_argument("-o", "--output", type=Path, metavar="FILE", help="16-bit PNG of the disparity [depth.png]")
     depth.set_defaults(**vars(DepthOptions()))
+    settings = commands.add_parser("settings", help="print, find, edit, set or reset what can be set once and for all")
+    settings.add_argument("words", nargs="*", metavar="print | path | edit | set NAME VALUE | reset [NAME]")
     commands.add_parser("doctor", help="tell what this machine offers and what to do about the rest")
     bench = commands.add_parser("bench", help="measure how fast this machine flies")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
@@ -214,6 +216,12 @@ def _doctor(_arguments: argparse.Namespace, _: list[str]) -> int:
     return doctor.run()
 
 
+def _settings(arguments: argparse.Namespace, _: list[str]) -> int:
+    from viewer import settings_command
+
+    return settings_command.run(arguments.words)
+
+
 def _bench(arguments: argparse.Namespace, _: list[str]) -> int:
     from viewer import bench, gpu_bench
 
@@ -240,6 +248,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "film": _film,
     "export": _export,
     "depth": _depth,
+    "settings": _settings,
     "doctor": _doctor,
     "bench": _bench,
     "evaluate": _evaluate,
