@@ -6,6 +6,7 @@ import math
 import time
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import compress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -105,9 +106,10 @@ class Hud:
             return None
         return self._cached("message", wrapped(self.message.split(), width - 2 * PADDING * self.scale, self.scale, " "))
 
-    def help_picture(self, lines: Sequence[HelpLine], *, pad: bool = False) -> NDArray[np.uint8]:
-        """Return the table of controls: what is pressed on the keyboard, and where there is one on the ``pad``, for what."""
-        return self._cached("help", ["\t".join((keys, its, what) if pad else (keys, what)) for keys, its, what in lines])
+    def help_picture(self, lines: Sequence[HelpLine], *, pad: bool = False, stick: bool = False) -> NDArray[np.uint8]:
+        """Return the table of controls: what is pressed on the keyboard, and, where there are, on ``pad`` and ``stick``."""
+        shown = (True, pad, stick, True)
+        return self._cached("help", ["\t".join(compress(line, shown)) for line in lines])
 
     def card_picture(self, lines: list[str]) -> NDArray[np.uint8]:
         """Return the card of a first run."""

@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from core.errors import ControlsError
 from core.steering import Steering
-from viewer.controls import KINDS, TABLE, Bindings, help_lines
+from viewer.controls import KINDS, TABLE, Bindings, conflicts, help_lines
 from viewer.dispatcher import Dispatcher
 from viewer.keyboard import KEYS
+from viewer.pages import controls_table
 from viewer.rebind import bindings, rebind, rehold
 from viewer.settings import Settings
+from viewer.settings_file import load, save
 
 ACTIONS = [action.id for action in TABLE]
 
@@ -25,11 +27,26 @@ def test_a_changed_key_acts_and_is_in_help_and_settings():
     settings = rebind(Settings(), "autopilot", "keys", ("Y",))
     assert dict(settings.controls.keys) == {"autopilot": ["Y"]}
     bound = bindings(settings)
-    assert ("Y", "A", "autopilot on, off") in help_lines(bound)
+    assert ("Y", "A", "Button 4", "autopilot on, off") in help_lines(bound)
     dispatcher = Dispatcher(bound)
     assert dispatcher.on_key_press(KEYS["Y"])
     assert not dispatcher.on_key_press(KEYS["P"])
     assert dispatcher.poll() == (Steering(), ["autopilot"])
+
+
+def test_help_readme_settings_file_and_flight_change_together(tmp_path):
+    changed = rebind(rebind(Settings(), "autopilot", "keys", ("Y",)), "autopilot", "buttons", ("Stick button 20",))
+    path = save(Settings(), changed, tmp_path / "settings.toml")
+    assert '[controls.keys]\nautopilot = ["Y"]' in path.read_text(encoding="utf-8")
+    bound = bindings(load(path, {}).settings)
+    dispatcher = Dispatcher(bound)
+    dispatcher.on_key_press(KEYS["Y"])
+    dispatcher.press("buttons", "Stick button 20")
+    assert dispatcher.poll() == (Steering(), ["autopilot", "autopilot"])
+    assert ("Y", "", "Button 20", "autopilot on, off") in help_lines(bound)
+    before, after = controls_table().splitlines(), controls_table(bound).splitlines()
+    assert [line for line in after if line not in before] == ["| `Y` |  | `Button 20` | autopilot on, off |"]
+    assert conflicts(bound) == []
 
 
 def test_going_back_to_the_table_leaves_nothing_in_the_settings():
