@@ -10,6 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from core.generator import GENERATORS, WEIGHTS_SUFFIX
+
 NARROWEST = 20.0  # degrees
 Quality = Literal["auto", "full", "half", "quarter"]
 
@@ -28,6 +30,13 @@ class FlightSettings(Section):
     )
     refiner: str = Field(default="auto", description="what paints new land: auto, classical, small, base, or a weights file")
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="same photo, pilot and seed: same flight")
+
+    @field_validator("refiner")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in GENERATORS and not name.endswith(WEIGHTS_SUFFIX):
+            raise ValueError(f"it is none of {', '.join(GENERATORS)}, nor a {WEIGHTS_SUFFIX} file")
+        return name
 
 
 class LookSettings(Section):

@@ -178,7 +178,7 @@ def _told(error: ErrorDetails, place: tuple[str, ...]) -> str:
         near = difflib.get_close_matches(name, known, 1) or difflib.get_close_matches(place[-1], known, 1)
         return f"there is no setting {name}; " + (f"is it {near[0]}?" if near else "`photoflight settings` shows all of them")
     wrong = error["msg"][:1].lower() + error["msg"][1:]
-    return f"{name} = {error['input']!r}: {wrong.removeprefix('input ')}; `photoflight settings` shows what it can be"
+    return f"{name} = {error['input']!r}: {wrong.removeprefix('input ').removeprefix('value error, ')}; `photoflight settings` shows what it can be"
 
 
 def _line_of(text: str, place: tuple[str, ...]) -> int:
