@@ -131,7 +131,7 @@ class KeyedPath:
             for columns in (slice(0, 3), slice(3, 7)):
                 slopes[:, columns] = _round(matrix, sides[:, columns], pull[:, columns], spans, sign[columns][0])
         else:
-            slopes = np.linalg.solve(matrix, sides)
+            slopes[:] = np.linalg.solve(matrix, sides)
         return (1.0 - self.tension) * slopes
 
     @property
@@ -202,7 +202,7 @@ def _round(
     matrix[0, n - 1] += sign / spans[-1]
     sides[0] = pull[0] + sign * pull[-1]
     matrix[n, 0], matrix[n, n] = -sign, 1.0
-    return np.linalg.solve(matrix, sides)
+    return np.asarray(np.linalg.solve(matrix, sides), dtype=np.float64)
 
 
 def _usual_seconds(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
