@@ -17,7 +17,8 @@ import platformdirs
 import tomlkit
 from pydantic import BaseModel, ValidationError
 
-from core.errors import SettingsError
+from core.errors import ControlsError, SettingsError
+from viewer.rebind import bindings
 from viewer.settings import Settings
 
 if TYPE_CHECKING:
@@ -163,11 +164,15 @@ def _parsed(text: str, path: Path) -> dict[str, Any]:
 def _valid(values: dict[str, Any], where: Callable[[tuple[str, ...]], str]) -> Settings:
     """Check values; ``where`` says where a place among them was set."""
     try:
-        return Settings.model_validate(values, strict=True)
+        settings = Settings.model_validate(values, strict=True)
+        bindings(settings)
+    except ControlsError as error:
+        raise SettingsError(f"{where(error.place)}: {error}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = tuple(str(part) for part in first["loc"])
         raise SettingsError(f"{where(place)}: {_told(first, place)}") from error
+    return settings
 
 
 def _told(error: ErrorDetails, place: tuple[str, ...]) -> str:
