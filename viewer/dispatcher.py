@@ -41,7 +41,6 @@ class Dispatcher:
         self._drag = [0.0, 0.0]
         self.speed = self._usual = 1.0
         self.look = LOOK  # radians a pixel
-        self.calm = False
         self.invert_pitch = False  # of mouse and keys; devices have their own
         self.calm = False  # reduced motion
         self.keyboard = Keyboard()
@@ -61,7 +60,6 @@ class Dispatcher:
         """Be bound and answer as ``settings`` say. Raises ControlsError where their bindings cannot be."""
         self.bind(bindings(settings))
         self.look, self.invert_pitch = LOOK * settings.look.sensitivity, settings.look.invert_pitch
-        self.calm = settings.comfort.reduced_motion
         self.calm = settings.comfort.reduced_motion
         if settings.flight.speed != self._usual:  # else the wheel's choice stays
             self.speed = self._usual = settings.flight.speed
