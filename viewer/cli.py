@@ -212,7 +212,7 @@ def _export(arguments: argparse.Namespace, _: list[str]) -> int:
     from viewer import export
 
     if notice := _take_settings(arguments):
-        print(notice, file=sys.stderr)
+        print(f"{PROGRAM}: {notice}", file=sys.stderr)
     export.run(_options(ExportOptions, arguments))
     return 0
 
