@@ -138,9 +138,13 @@ class Flight:
         self.frame(size)
         self.refiner.warm_up(self.forecast())
 
-    def reshape(self, aspect: float) -> None:
-        """Fit the view to a window of another shape (width / height); the pose stays."""
-        self.lens = self.world.photo.camera.intrinsics.covered_by(aspect)
+    def reshape(self, aspect: float, vertical: float = 0.0) -> None:
+        """Fit the view to a window of another shape (width / height); the pose stays.
+
+        ``vertical`` is the field of view, radians; 0 for the photo's own.
+        """
+        lens = self.world.photo.camera.intrinsics.covered_by(aspect)
+        self.lens = lens.spanning(vertical) if vertical else lens
         self.craft = Craft(self.craft.camera.through(self.lens), self.craft.motion)
 
     def engage(self, how: str) -> None:

@@ -182,8 +182,8 @@ def _told(error: ErrorDetails, place: tuple[str, ...]) -> str:
         known = [".".join(path) for path, _ in leaves(Settings())] + [f"{each}." for each in Settings.model_fields]
         near = difflib.get_close_matches(name, known, 1) or difflib.get_close_matches(place[-1], known, 1)
         return f"there is no setting {name}; " + (f"is it {near[0]}?" if near else "`photoflight settings` shows all of them")
-    wrong = error["msg"][:1].lower() + error["msg"][1:]
-    return f"{name} = {error['input']!r}: {wrong.removeprefix('input ').removeprefix('value error, ')}; `photoflight settings` shows what it can be"
+    wrong = (error["msg"][:1].lower() + error["msg"][1:]).removeprefix("input ").removeprefix("value error, ")
+    return f"{name} = {error['input']!r}: {wrong}; `photoflight settings` shows what it can be"
 
 
 def _line_of(text: str, place: tuple[str, ...]) -> int:
@@ -243,7 +243,8 @@ def _edit(document: tomlkit.TOMLDocument, place: tuple[str, ...], value: object)
 
 
 def _write(path: Path, text: str) -> None:
-    """Replace the file as a whole, so that nobody ever reads half of it."""
+    """Replace the file as a whole, so that nobody ever reads half of it; a link to it stays one."""
+    path = path.resolve()
     new = path.with_suffix(".new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -179,6 +179,15 @@ def test_a_read_only_folder_is_told(mine):
     assert mine.read_text() == FILE
 
 
+def test_a_link_to_the_file_stays_one(mine, tmp_path):
+    link = tmp_path / "link.toml"
+    link.symlink_to(mine)
+    save(read(link), Settings.model_validate({"flight": {"speed": 4.0}}), link)
+    assert link.is_symlink()
+    assert read(mine).flight.speed == 4.0
+    assert list(mine.parent.iterdir()) == [mine]
+
+
 def test_a_saved_file_is_noticed_once(mine):
     watch = Watch(mine)
     assert not watch.changed()
