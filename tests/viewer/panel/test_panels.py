@@ -185,3 +185,14 @@ def test_every_page_shows_at_every_size(app: App) -> None:
         for app.hud.scale in (0.5, 2.0):
             turn(app, 2)
     app.hud.scale = scale
+
+
+def test_an_export_is_written_behind_the_flight_and_told(app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("viewer.panel.export_page.keepsake", lambda photo, _, suffix: tmp_path / (photo.stem + suffix))
+    app.panels.toggle("export")
+    turn(app, 4)
+    click(app, 500, 120)
+    page = app.panels._pages["export"]
+    turn_until(app, lambda: bool(page._lines))
+    assert [path.suffix for path in tmp_path.iterdir()] == [".ply"]
+    assert str(tmp_path) in page._lines[0]
