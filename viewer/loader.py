@@ -99,7 +99,7 @@ def prepare(path: Path, options: FlyOptions, aspect: float, lookup: tuple[int, i
     world_bytes = LARGE_BUDGET_BYTES if on_gpu(generator) else BUDGET_BYTES
     flight = Flight(keyframe, generator, FlightSettings(aspect, seed=options.seed, world_bytes=world_bytes))
     flight.warm_up(lookup)
-    for name in ("viewer.capture", "av", "viewer.panel.pages"):  # the first recording and panel would wait 0.2 s and 0.7 s for it
+    for name in ("viewer.capture", "av", "viewer.panel.pages"):  # for which the first recording, and panel, would wait 0.2 s
         importlib.import_module(name)
     trace("ready")
     return Loaded(photo, flight, "; ".join(filter(None, (notice, doubt))))
