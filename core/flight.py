@@ -18,16 +18,18 @@ import numpy as np
 from core.camera import Camera, angles, turn
 from core.flight_log import DRAG_STEPS, Arrival, FlightLog, Happening, from_steps, in_steps
 from core.frame import Frame, Layer
+from core.generator import on_gpu
 from core.keyframe import Keyframe
 from core.pilots import make_pilot
 from core.pilots.cinematic import scene_reach
 from core.pilots.path import HomePilot, Path, RewindPilot
 from core.pilots.pilot import ManualPilot, Pilot, Response, glide
 from core.refiner import Outcome, Refiner
-from core.sight import LOOK_TICKS, TICK, Sight, ground_clearance
+from core.sight import LOOK_TICKS, TICK, TRACK_TICKS, Sight, ground_clearance
 from core.sky import Dome
 from core.steering import Craft, Steering, Surroundings
 from core.warp import make_warper
+from core.warp.cpu import CpuWarper
 from core.world import BUDGET_BYTES, World
 
 if TYPE_CHECKING:
@@ -43,7 +45,6 @@ REFINE_PERIOD = 0.2  # seconds of flight between refinements: the paper's five s
 REFINE_STEP = 0.1875  # scene units after which one is due earlier: the paper's step
 REFINE_MARGIN = 1.15  # keyframes see this much more than the window, so that a turn does not run off their edge
 PATH_TICKS = 4  # between poses of the path that is flown back
-TRACK_TICKS = 12  # between poses of the track that is saved
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,8 @@ class Flight:
         self.craft = Craft(Camera(self.lens))
         self.pilot: Pilot = ManualPilot()
         self.path = Path(self.craft.camera.world_from_camera)
+        self.generator = generator.name  # that it began with
+        self.backend = f"{_place(isinstance(self.warper, CpuWarper))}/{_place(not on_gpu(generator))}"  # of warp and generator
         self.sight = Sight(self.world)
         self.tick = 0  # of ``TICK`` seconds
         self.rest = 0.0  # seconds since then
@@ -274,6 +277,10 @@ class Flight:
     def close(self) -> None:
         """Stop the refiner; safe to call twice."""
         self.refiner.close()
+
+
+def _place(on_cpu: bool) -> str:
+    return "cpu" if on_cpu else "cuda"
 
 
 class Replay:

@@ -10,6 +10,7 @@ import base64
 import zlib
 from dataclasses import MISSING, fields
 from enum import IntEnum
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from core.camera import Intrinsics
@@ -154,7 +155,7 @@ class FlightLog:
         for delta in numbers:
             tick += delta
             what = Happening(next(numbers, -1))
-            event = Event(tick, what, tuple(number for number, _ in zip(numbers, range(what.arity), strict=False)))
+            event = Event(tick, what, tuple(islice(numbers, what.arity)))
             log._check(event, delta)
             log.events.append(event)
         return log

@@ -27,6 +27,7 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 TICK = 1.0 / 120.0  # seconds: everything that a flight does, it does in whole ticks
 LOOK_TICKS = 12  # ten times a second
+TRACK_TICKS = 12  # between poses that are saved
 _MESH = 128, 80  # columns, rows of the geometry that is looked at: a look takes 1.3 ms instead of 6.8
 FADE_SECONDS = 0.25  # a new keyframe fades in over this time: shorter pops, longer ghosts in a fast turn
 _HOLD_SECONDS = 0.5  # the shown keyframes stay at least this long, as every fade costs a second resolve and a second layer,

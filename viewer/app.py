@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from core.flight import Flight
     from core.frame import Frame
     from core.photo import Photo
-    from core.pilots.path import Path as CameraPath
     from viewer.capture import Capture
     from viewer.hotkey import Hotkey
     from viewer.loader import Loaded
@@ -62,7 +61,7 @@ class App:
         self.times = FrameTimes(1.0 / display_rate(self.window))  # asked for once: drivers may take long over the answer
         self.flight: Flight | None = None
         self.capture: Capture | None = None
-        self.track: CameraPath | None = None  # where the camera went while it recorded
+        self.recorded: tuple[Flight, Photo, int] | None = None  # which flight is recorded, from which tick on
         self.closing: Recorder | None = None  # a recording that has ended and is still being written
         self.saver = Saver()
         self.running = True
@@ -158,8 +157,6 @@ class App:
         self.times.mark(Part.EVENTS)
         if self.flight is not None:
             self.flight.advance(dt, steering)
-            if self.track is not None:
-                self.track.record(self.flight.camera.world_from_camera, dt)
         self.times.mark(Part.FLY)
         moving = self.flight is not None and not self.flight.still
         if moving or self._changed or self.capture is not None or now - self._drawn > METER_SECONDS:
