@@ -20,6 +20,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+OPENGL_AXES = np.diag([1.0, -1.0, -1.0, 1.0])  # to +Y up, looking along -Z, as other programs want it, and back
+
 
 @dataclass(frozen=True)
 class Intrinsics:

@@ -37,6 +37,10 @@ class PilotError(PhotoflightError):
     """A pilot or a camera path was asked for that does not exist or cannot be read."""
 
 
+class ControlsError(PhotoflightError):
+    """A key, button or axis cannot be bound to an action: it does not exist, or is taken."""
+
+
 class RecordingError(PhotoflightError):
     """A recording cannot be started or went wrong."""
 

@@ -145,6 +145,12 @@ def next_cinematic(app: App) -> None:
         app.hud.say(f"cinematic: {app.flight.pilot.name}", 2.0)
 
 
+def show_panel(app: App, page: str) -> None:
+    """Open the panel at a page, or close it where that page is open."""
+    if app.panels is not None:
+        app.panels.toggle(page)
+
+
 def _fly(app: App, how: str) -> None:
     if app.flight is not None:
         app.flight.engage(how)
@@ -187,6 +193,7 @@ ACTIONS: dict[str, Callable[[App], None]] = {
     "view_keyframe": partial(_look, view=DebugView.KEYFRAME),
     "view_lookup": partial(_look, view=DebugView.LOOKUP),
     "view_flight": partial(_look, view=None),
+    "settings": partial(show_panel, page="settings"),
     "graph": _toggle_graph,
     "help": _toggle_help,
     "quit": _quit,

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from core.errors import PhotoflightError
 from core.photo import preview
 from viewer import actions
-from viewer.controls import Controls, help_lines
+from viewer.controls import help_lines
+from viewer.dispatcher import Dispatcher
 from viewer.frame_graph import graph_picture
 from viewer.frame_times import During, FrameTimes, Part
 from viewer.hud import Hud, Meters
+from viewer.keyboard import keyboard_of
 from viewer.loader import Loader
 from viewer.quality import Quality
 from viewer.rehearsal import rehearsal
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from viewer.hotkey import Hotkey
     from viewer.loader import Loaded
     from viewer.options import FlyOptions
+    from viewer.panel.panels import Panels
     from viewer.recorder import Recorder
 
 PACE = 1.05  # times the display's rate is as fast as frames are made: where the flip waits for the display this never holds it up
@@ -54,7 +57,8 @@ class App:
         self.stage.show_photo(preview(options.photo, max(self.stage.size)).image)
         self.window.flip()
         trace("window")
-        self.controls = Controls()
+        self.controls = Dispatcher()
+        self.controls.keyboard = keyboard_of(self.window)
         self.hud = Hud(scale=self.window.get_pixel_ratio())
         self.meters = Meters()
         self.quality = Quality()
@@ -64,6 +68,7 @@ class App:
         self.recorded: tuple[Flight, Photo, int] | None = None  # which flight is recorded, from which tick on
         self.closing: Recorder | None = None  # a recording that has ended and is still being written
         self.saver = Saver()
+        self.panels: Panels | None = None  # from the first flight on
         self.running = True
         self._focused = False
         self._loader = Loader(options)
@@ -159,7 +164,8 @@ class App:
             self.flight.advance(dt, steering)
         self.times.mark(Part.FLY)
         moving = self.flight is not None and not self.flight.still
-        if moving or self._changed or self.capture is not None or now - self._drawn > METER_SECONDS:
+        panel = self.panels is not None and bool(self.panels.page)
+        if moving or panel or self._changed or self.capture is not None or now - self._drawn > METER_SECONDS:
             self._draw(now)
             self._count(now)
         if not moving:
@@ -223,6 +229,8 @@ class App:
             self._read, self._overlays = now, self._instruments()
         for corner, picture in self._overlays.items():
             self.stage.overlay(picture, corner)
+        if self.panels is not None:
+            self.panels.draw(self.stage.screen)
 
     def _instruments(self) -> dict[Corner, NDArray[np.uint8]]:
         """Draw what lies over the flight."""
@@ -233,7 +241,7 @@ class App:
             pictures[Corner.TOP_RIGHT] = graph_picture(self.times, self.hud.scale)
             room -= pictures[Corner.TOP_RIGHT].shape[1] + MARGIN
         if self.hud.help_visible:
-            pictures[Corner.CENTRE] = self.hud.help_picture(help_lines())
+            pictures[Corner.CENTRE] = self.hud.help_picture(help_lines(self.controls.bindings, self.controls.keyboard.legend))
         if (message := self.hud.message_picture(room)) is not None:
             pictures[Corner.TOP_LEFT] = message
         return pictures
@@ -268,6 +276,8 @@ class App:
         self._loader.close()
         if self.flight is not None:
             self.flight.close()
+        if self.panels is not None:
+            self.panels.release()
         self.times.close()
         frames = self.times.summary()
         trace("frames", count=frames.frames, times=frames.line, late=frames.late)

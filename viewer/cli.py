@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from core.errors import PhotoflightError
+from core.export import KINDS
 from core.generator import GENERATORS, WEIGHTS_SUFFIX
-from viewer.options import PERCEPTIONS, BenchOptions, DepthOptions, EvaluateOptions, FilmOptions, FlyOptions
+from viewer.options import PERCEPTIONS, BenchOptions, DepthOptions, EvaluateOptions, ExportOptions, FilmOptions, FlyOptions
 from viewer.provenance import program_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    Options = TypeVar("Options", BenchOptions, DepthOptions, EvaluateOptions, FilmOptions, FlyOptions)
+    Options = TypeVar("Options", BenchOptions, DepthOptions, EvaluateOptions, ExportOptions, FilmOptions, FlyOptions)
     Number = TypeVar("Number", int, float)
 
 PROGRAM = "photoflight"
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_fly(commands.add_parser("fly", help="fly in a window"))
     _add_film(commands.add_parser("film", help="make a film of a flight, without a window"))
+    _add_export(commands.add_parser("export", help="fly, and write the world seen as points, mesh or frames with depth"))
     depth = commands.add_parser("depth", help="write the disparity and the sky seen in a photo, and a picture of both")
     _add_scene(depth, own_depth=False)
     depth.add_argument("-o", "--output", type=Path, metavar="FILE", help="16-bit PNG of the disparity [depth.png]")
@@ -98,6 +100,16 @@ def _add_film(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", type=Path, metavar="DIR", help="write every frame as PNG there, with cameras.json")
     _add_flight(parser, "autopilot")
     parser.set_defaults(**vars(FilmOptions()))
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    _add_scene(parser)
+    parser.add_argument("--to", type=Path, metavar="FILE|DIR", help="cloud.ply, mesh.ply, scene.glb, or a folder [scene.glb]")
+    parser.add_argument("--as", dest="kind", choices=KINDS, help="what to write [what the name given with --to asks for]")
+    parser.add_argument("--seconds", type=_number(float, 0.0, 3600.0), metavar="S", help="of flight; 0: the photo alone [10]")
+    parser.add_argument("--size", type=_size, metavar="WxH", help="of keyframes, multiples of 32 [256x160]")
+    _add_flight(parser, "autopilot")
+    parser.set_defaults(**vars(ExportOptions()))
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
@@ -176,6 +188,13 @@ def _film(arguments: argparse.Namespace, _: list[str]) -> int:
     return 0
 
 
+def _export(arguments: argparse.Namespace, _: list[str]) -> int:
+    from viewer import export
+
+    export.run(_options(ExportOptions, arguments))
+    return 0
+
+
 def _depth(arguments: argparse.Namespace, _: list[str]) -> int:
     from viewer import depth
 
@@ -223,6 +242,7 @@ def _train_perception(_: argparse.Namespace, rest: list[str]) -> int:
 _COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "fly": _fly,
     "film": _film,
+    "export": _export,
     "depth": _depth,
     "doctor": _doctor,
     "bench": _bench,

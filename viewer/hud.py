@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.flight import FlightStatus
+    from viewer.controls import HelpLine
 
 PAPER = (12, 16, 20, 150)  # behind the text, translucent
 INK = (244, 246, 248, 255)
@@ -42,6 +43,9 @@ class Meters:
     recording: float | None = None  # seconds recorded so far
     dropped: int = 0
     loading: str = ""
+    clock: str = ""  # how time goes, where it does not go as usual: "paused", "slow motion"
+    holds: tuple[str, ...] = ()  # what is held: "speed", "height", "heading"
+    pad: str = ""  # the gamepad or stick that is plugged in
 
 
 @dataclass
@@ -83,8 +87,9 @@ class Hud:
             f"{meters.fps:3.0f} fps" if meters.fps else "at rest",
             f"refine {status.refine_rate:3.1f} Hz {status.refine_size[0]}x{status.refine_size[1]} {status.generator}",
         ]
-        if meters.loading:
-            words.append(meters.loading)
+        words[1:1] = [meters.clock] if meters.clock else []
+        words += [f"hold {' '.join(meters.holds)}"] if meters.holds else []
+        words += [each for each in (meters.pad, meters.loading) if each]
         record = ""
         if meters.recording is not None:
             record = f"REC {int(meters.recording) // 60:02d}:{int(meters.recording) % 60:02d}"
@@ -100,9 +105,14 @@ class Hud:
             return None
         return self._cached("message", wrapped(self.message.split(), width - 2 * PADDING * self.scale, self.scale, " "))
 
-    def help_picture(self, lines: Sequence[tuple[str, str]]) -> NDArray[np.uint8]:
-        """Return the table of controls: pairs of keys and what they do."""
-        return self._cached("help", [f"{keys}\t{what}" for keys, what in lines])
+    def help_picture(self, lines: Sequence[HelpLine], *, pad: bool = False) -> NDArray[np.uint8]:
+        """Return the table of controls: what is pressed on the keyboard, or on the gamepad, and what that does."""
+        rows = [(line.pad if pad else line.keys, line.what) for line in lines]
+        return self._cached("help", [f"{pressed}\t{what}" for pressed, what in rows if pressed])
+
+    def card_picture(self, lines: list[str]) -> NDArray[np.uint8]:
+        """Return the card of a first run."""
+        return self._cached("card", lines)
 
     def _cached(self, name: str, lines: list[str], alert: str = "") -> NDArray[np.uint8]:
         key = (self.scale, alert, *lines)

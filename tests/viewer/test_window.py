@@ -118,6 +118,26 @@ def test_every_view_and_action_leaves_opengl_clean(app: App, tmp_path: Path, mon
     assert len(list(tmp_path.rglob("*.png"))) == 2
 
 
+def test_the_frame_that_takes_a_key_is_the_first_that_moves(app: App, xvfb: str) -> None:
+    """A real key, sent to the real window."""
+    app.on_deactivate()
+    app.flight.engage("manual")
+    turn_until(app, lambda: app.flight.still)
+    at_rest, before = app.flight.camera.position.copy(), app.stage.canvas.read()
+    environment = {"DISPLAY": xvfb, "PATH": os.environ["PATH"]}
+    subprocess.run(["xdotool", "windowfocus", str(app.window._window), "keydown", "w"], check=True, env=environment)
+    try:
+        while not app.controls._down:
+            assert (app.flight.camera.position == at_rest).all()
+            turn(app)
+        assert (app.flight.camera.position != at_rest).any()
+        assert app.stage.canvas.read() != before
+    finally:
+        subprocess.run(["xdotool", "keyup", "w"], check=True, env=environment)
+    turn_until(app, lambda: not app.controls._down)
+    turn_until(app, lambda: app.flight.still)
+
+
 def test_losing_the_focus_releases_every_key(app: App) -> None:
     app.on_key_press(ord("w"), 0)
     turn(app, 3)

@@ -1,0 +1,118 @@
+"""What a person does becomes steering, without a window."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.steering import Steering
+from viewer.controls import TABLE
+from viewer.dispatcher import FAST, SLOW, SPEEDS, Dispatcher
+from viewer.keyboard import KEYS
+
+
+@pytest.fixture
+def controls() -> Dispatcher:
+    return Dispatcher()
+
+
+def press(controls: Dispatcher, *keys: str) -> None:
+    for key in keys:
+        assert controls.on_key_press(KEYS[key])
+
+
+@pytest.mark.parametrize(
+    ("keys", "steering"),
+    [
+        (["W"], {"advance": 1.0}),
+        (["S"], {"advance": -1.0}),
+        (["A"], {"strafe": -1.0}),
+        (["D"], {"strafe": 1.0}),
+        (["Q"], {"climb": -1.0}),
+        (["E"], {"climb": 1.0}),
+        (["Left"], {"yaw": -1.0}),
+        (["Right"], {"yaw": 1.0}),
+        (["Up"], {"pitch": 1.0}),
+        (["Down"], {"pitch": -1.0}),
+        (["Z"], {"roll": -1.0}),
+        (["X"], {"roll": 1.0}),
+        (["W", "S"], {}),
+        (["W", "D", "Left Shift"], {"advance": 1.0, "strafe": 1.0, "boost": FAST}),
+        (["W", "Right Ctrl"], {"advance": 1.0, "boost": SLOW}),
+        (["Left Shift", "Right Shift"], {"boost": FAST}),
+    ],
+)
+def test_held_keys_steer_until_released(controls, keys, steering):
+    press(controls, *keys)
+    for _ in range(2):
+        assert controls.poll() == (Steering(**steering), [])
+    for key in keys:
+        controls.on_key_release(KEYS[key])
+    assert controls.poll() == (Steering(), [])
+
+
+def test_a_tap_within_one_frame_still_counts(controls):
+    press(controls, "W")
+    controls.on_key_release(KEYS["W"])
+    assert controls.poll()[0].advance == 1.0
+    assert controls.poll()[0].advance == 0.0
+
+
+def test_presses_are_reported_once_in_order(controls):
+    press(controls, "P", "F9", "P")
+    assert controls.poll() == (Steering(), ["autopilot", "record", "autopilot"])
+    assert controls.poll() == (Steering(), [])
+
+
+def test_every_key_of_the_table_acts(controls):
+    for action in TABLE:
+        for key in action.keys:
+            press(controls, key)
+            steering, pressed = controls.poll()
+            assert pressed == ([action.id] if action.how == "press" else [])
+            assert (steering == Steering()) == (action.how == "press")
+            controls.release_all()
+
+
+def test_unknown_keys_mean_nothing(controls):
+    assert not controls.on_key_press(0x1234567)
+    controls.on_key_release(0x1234567)
+    assert controls.poll() == (Steering(), [])
+
+
+def test_losing_the_focus_releases_everything(controls):
+    press(controls, "W", "Left Shift")
+    controls.on_mouse_drag(10.0, 10.0)
+    controls.release_all()
+    assert controls.poll() == (Steering(), [])
+
+
+def test_the_mouse_looks_right_and_up_once(controls):
+    controls.on_mouse_drag(20.0, 5.0)
+    controls.on_mouse_drag(10.0, 5.0)
+    steering, _ = controls.poll()
+    assert steering.drag == pytest.approx((0.09, 0.03))
+    assert steering.touched
+    assert controls.poll()[0].drag == (0.0, 0.0)
+
+
+@given(st.lists(st.floats(-3.0, 3.0), max_size=30))
+def test_the_wheel_is_logarithmic_bounded_and_no_steering(notches):
+    controls = Dispatcher()
+    for notch in notches:
+        controls.on_mouse_scroll(notch)
+    steering, _ = controls.poll()
+    assert SPEEDS[0] <= steering.speed <= SPEEDS[1]
+    assert not steering.touched
+
+
+def test_three_notches_double_the_speed_and_back(controls):
+    for _ in range(3):
+        controls.on_mouse_scroll(1)
+    assert controls.poll()[0].speed == pytest.approx(2.0)
+    for _ in range(3):
+        controls.on_mouse_scroll(-1)
+    assert math.isclose(controls.poll()[0].speed, 1.0)
