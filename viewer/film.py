@@ -119,6 +119,7 @@ def shots(keyframe: Keyframe, options: FilmOptions, photo: Photo | None = None) 
         stack.callback(flight.close)
         context = headless_context()
         stack.callback(context.release)
+        stack.enter_context(context)  # current until the film ends, or no window could be opened afterwards
         renderer = Renderer(context, flight.dome)
         canvas = context.framebuffer([context.texture(options.size, 4)])
         ring = ReadbackRing(context, options.size)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from core.photo import Photo
     from viewer.app import App
 
+pytestmark = pytest.mark.usefixtures("gl_context")  # films leave no context behind that is in a later window's way
+
 SIZE = (320, 200)
 STEPS = (2, 4, 2, 2, 6)  # ticks between pictures: an uneven pace
 
