@@ -37,6 +37,10 @@ class PilotError(PhotoflightError):
     """A pilot or a camera path was asked for that does not exist or cannot be read."""
 
 
+class SettingsError(PhotoflightError):
+    """The settings cannot be read or written, or one of them does not exist or has no such value."""
+
+
 class ControlsError(PhotoflightError):
     """A key, button or axis cannot be bound to an action: it does not exist, or is taken."""
 

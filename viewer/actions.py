@@ -186,6 +186,7 @@ ACTIONS: dict[str, Callable[[App], None]] = {
     "record": toggle_recording,
     "fullscreen": _toggle_fullscreen,
     "screenshot": screenshot,
+    "save_flight": save_flight,
     "view_disparity": partial(_look, view=DebugView.DISPARITY),
     "view_sky": partial(_look, view=DebugView.SKY),
     "view_stretch": partial(_look, view=DebugView.STRETCH),

@@ -12,6 +12,7 @@ from core.errors import PhotoflightError
 from core.photo import preview
 from viewer import actions
 from viewer.controls import help_lines
+from viewer.devices import Devices, contact
 from viewer.dispatcher import Dispatcher
 from viewer.frame_graph import graph_picture
 from viewer.frame_times import During, FrameTimes, Part
@@ -21,6 +22,7 @@ from viewer.loader import Loader
 from viewer.quality import Quality
 from viewer.rehearsal import rehearsal
 from viewer.saver import Saver
+from viewer.settings_file import Watch, load, load_or_default, save
 from viewer.stage import MARGIN, Corner, Stage
 from viewer.trace import trace
 from viewer.window import display_rate, open_window
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from viewer.options import FlyOptions
     from viewer.panel.panels import Panels
     from viewer.recorder import Recorder
+    from viewer.settings import Settings
 
 PACE = 1.05  # times the display's rate is as fast as frames are made: where the flip waits for the display this never holds it up
 LONGEST_STEP = 0.1  # seconds of flight in one frame at most: after a stall the camera does not jump
@@ -50,6 +53,8 @@ class App:
 
     def __init__(self, options: FlyOptions) -> None:
         self.options = options
+        loaded = load_or_default()
+        self.settings = loaded.settings
         self.photo: Photo | None = None
         self.window = open_window(options.size, fullscreen=options.fullscreen)
         self.window.push_handlers(self)
@@ -59,6 +64,7 @@ class App:
         trace("window")
         self.controls = Dispatcher()
         self.controls.keyboard = keyboard_of(self.window)
+        self.devices = Devices(self.controls)
         self.hud = Hud(scale=self.window.get_pixel_ratio())
         self.meters = Meters()
         self.quality = Quality()
@@ -70,6 +76,10 @@ class App:
         self.saver = Saver()
         self.panels: Panels | None = None  # from the first flight on
         self.running = True
+        self._watch = Watch()
+        self.apply(self.settings)
+        if loaded.notice:
+            self.hud.say(loaded.notice)
         self._focused = False
         self._loader = Loader(options)
         self._hotkey = self._listen() if options.hotkey else None
@@ -106,6 +116,37 @@ class App:
         self.meters.loading = f"opening {photo.name}"
         if self.flight is None:  # no instruments yet that would show it
             self.hud.say(self.meters.loading, seconds=math.inf)
+
+    def apply(self, settings: Settings) -> None:
+        """Fly by ``settings`` from now on. Raises ControlsError, and leaves all as it was, where their bindings cannot be."""
+        self.controls.apply(settings)
+        self.devices.apply(settings)
+        self.settings = settings
+        self.quality.choose(settings.display.quality)
+        self.window.set_vsync(settings.display.vsync)
+        self._fit()
+        self._changed = True
+
+    def keep(self, before: Settings, after: Settings) -> None:
+        """Write what differs between two settings to the file; raises SettingsError."""
+        save(before, after)
+        self._watch.changed()
+
+    def _reload(self) -> None:
+        """Take up the settings file when somebody else has saved it; what is wrong with it is told, and nothing changes."""
+        if not self._watch.changed():
+            return
+        try:
+            self.apply(load().settings)
+        except PhotoflightError as error:
+            self.hud.say(str(error))
+
+    def _fit(self) -> None:
+        """Fit stage, text and view to the window and the settings."""
+        self.stage.size = self.window.get_framebuffer_size()
+        self.hud.scale = self.window.get_pixel_ratio() * self.settings.display.hud_scale
+        if self.flight is not None:
+            self.flight.reshape(self.stage.size[0] / self.stage.size[1])
 
     def _listen(self) -> Hotkey | None:
         """Let F9 record while another window has the focus, where the system allows it."""
@@ -152,6 +193,7 @@ class App:
 
     def _step(self, dt: float, now: float) -> None:
         """Fly and draw one frame; where nothing has changed, leave the screen as it is."""
+        self.devices.poll()
         steering, pressed = self.controls.poll()
         if self._hotkey is not None and self._hotkey.poll() and not self._focused:
             pressed.append("record")
@@ -162,6 +204,7 @@ class App:
         self.times.mark(Part.EVENTS)
         if self.flight is not None:
             self.flight.advance(dt, steering)
+            self.devices.rumble(contact(self.flight))
         self.times.mark(Part.FLY)
         moving = self.flight is not None and not self.flight.still
         panel = self.panels is not None and bool(self.panels.page)
@@ -234,6 +277,7 @@ class App:
 
     def _instruments(self) -> dict[Corner, NDArray[np.uint8]]:
         """Draw what lies over the flight."""
+        self.meters.pad = ", ".join(self.devices.names)
         pictures, room = {}, self.stage.size[0] - 2 * MARGIN
         if self.flight is not None:
             pictures[Corner.BOTTOM_LEFT] = self.hud.status_picture(self.flight.status(), self.meters, room)
@@ -241,7 +285,8 @@ class App:
             pictures[Corner.TOP_RIGHT] = graph_picture(self.times, self.hud.scale)
             room -= pictures[Corner.TOP_RIGHT].shape[1] + MARGIN
         if self.hud.help_visible:
-            pictures[Corner.CENTRE] = self.hud.help_picture(help_lines(self.controls.bindings, self.controls.keyboard.legend))
+            lines = help_lines(self.controls.bindings, self.controls.keyboard.legend)
+            pictures[Corner.CENTRE] = self.hud.help_picture(lines, pad=bool(self.devices.names))
         if (message := self.hud.message_picture(room)) is not None:
             pictures[Corner.TOP_LEFT] = message
         return pictures
@@ -253,6 +298,7 @@ class App:
             still = self.flight is not None and self.flight.still
             self.meters.fps = 0.0 if still else self._frames / (now - self._since)
             self._frames, self._since = 0, now
+            self._reload()
             if self.flight is not None:
                 status = self.flight.status()
                 trace(
@@ -271,6 +317,7 @@ class App:
         if self.closing is not None:
             self.closing.close()
         self.saver.close()
+        self.devices.close()
         if self._hotkey is not None:
             self._hotkey.close()
         self._loader.close()
@@ -323,10 +370,7 @@ class App:
     def on_resize(self, width: int, height: int) -> bool:
         """Fit view and canvas to the window; True keeps pyglet's own projection out of it."""
         del width, height
-        self.stage.size = self.window.get_framebuffer_size()
-        self.hud.scale = self.window.get_pixel_ratio()
-        if self.flight is not None:
-            self.flight.reshape(self.stage.size[0] / self.stage.size[1])
+        self._fit()
         self._changed = True
         return True
 

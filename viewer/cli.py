@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "photoflight"
 USER_ERROR, INTERRUPTED = 2, 130
+_UNSAID = {"refiner": None, "seed": None, "fullscreen": None}  # where the command line says nothing, the settings do
 SIDES = (64, 8192)  # pixels of a window or film: below nothing is seen, above no encoder or texture follows
 
 
@@ -68,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_scene(depth, own_depth=False)
     depth.add_argument("-o", "--output", type=Path, metavar="FILE", help="16-bit PNG of the disparity [depth.png]")
     depth.set_defaults(**vars(DepthOptions()))
+    settings = commands.add_parser("settings", help="print, find, edit, set or reset what can be set once and for all")
+    settings.add_argument("words", nargs="*", metavar="print | path | edit | set NAME VALUE | reset [NAME]")
     commands.add_parser("doctor", help="tell what this machine offers and what to do about the rest")
     bench = commands.add_parser("bench", help="measure how fast this machine flies")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
@@ -86,7 +89,7 @@ def _add_fly(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=_size, metavar="WxH", help="of the window [as large as fits well]")
     parser.add_argument("--fullscreen", action="store_true", help="start in full screen (F11 toggles)")
     parser.add_argument("--hotkey", action="store_true", help="let F9 record also while another window has the focus")
-    parser.set_defaults(**vars(FlyOptions()))
+    parser.set_defaults(**vars(FlyOptions()) | _UNSAID)
 
 
 def _add_film(parser: argparse.ArgumentParser) -> None:
@@ -99,7 +102,7 @@ def _add_film(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fps", type=_number(float, 1.0, 240.0), metavar="N", help="frames per second [30]")
     parser.add_argument("--frames", type=Path, metavar="DIR", help="write every frame as PNG there, with cameras.json")
     _add_flight(parser, "autopilot")
-    parser.set_defaults(**vars(FilmOptions()))
+    parser.set_defaults(**vars(FilmOptions()) | _UNSAID)
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
@@ -143,8 +146,10 @@ def _add_flight(parser: argparse.ArgumentParser, pilot: str) -> None:
         "--pilot", metavar="NAME|FILE", help=f"manual, autopilot, a cinematic move, a path or flight file [{pilot}]"
     )
     refiners = f"{', '.join(GENERATORS)}, or a weights file"
-    parser.add_argument("--refiner", type=_refiner, metavar="NAME|FILE", help=f"what paints new land: {refiners} [%(default)s]")
-    parser.add_argument("--seed", type=int, metavar="N", help="same photo, pilot and seed: same flight [0]")
+    parser.add_argument(
+        "--refiner", type=_refiner, metavar="NAME|FILE", help=f"what paints new land: {refiners} [of the settings: auto]"
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="same photo, pilot and seed: same flight [of the settings: 0]")
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -175,15 +180,34 @@ def _options(kind: type[Options], arguments: argparse.Namespace) -> Options:
     return kind(**{option.name: getattr(arguments, option.name) for option in fields(kind)})
 
 
+def _take_settings(arguments: argparse.Namespace) -> str:
+    """Let the settings decide what the command line leaves open; return what is wrong with them, or nothing."""
+    from viewer.settings_file import load_or_default
+
+    loaded = load_or_default()
+    settings = loaded.settings
+    for name, value in (
+        ("refiner", settings.flight.refiner),
+        ("seed", settings.flight.seed),
+        ("fullscreen", settings.display.fullscreen),
+    ):
+        if getattr(arguments, name, value) is None:
+            setattr(arguments, name, value)
+    return loaded.notice
+
+
 def _fly(arguments: argparse.Namespace, _: list[str]) -> int:
     from viewer import app
 
+    _take_settings(arguments)
     return app.run(_options(FlyOptions, arguments))
 
 
 def _film(arguments: argparse.Namespace, _: list[str]) -> int:
     from viewer import film
 
+    if notice := _take_settings(arguments):
+        print(f"{PROGRAM}: {notice}", file=sys.stderr)
     film.run(_options(FilmOptions, arguments))
     return 0
 
@@ -218,6 +242,12 @@ def _doctor(_arguments: argparse.Namespace, _: list[str]) -> int:
     return doctor.run()
 
 
+def _settings(arguments: argparse.Namespace, _: list[str]) -> int:
+    from viewer import settings_command
+
+    return settings_command.run(arguments.words)
+
+
 def _bench(arguments: argparse.Namespace, _: list[str]) -> int:
     from viewer import bench, gpu_bench
 
@@ -244,6 +274,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "film": _film,
     "export": _export,
     "depth": _depth,
+    "settings": _settings,
     "doctor": _doctor,
     "bench": _bench,
     "evaluate": _evaluate,

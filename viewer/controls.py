@@ -74,6 +74,7 @@ TABLE: tuple[Action, ...] = (
     Action("record", "record, stop recording", ("F9",), ("X", "Stick button 5")),
     Action("fullscreen", "full screen", ("F11",)),
     Action("screenshot", "screenshot", ("F12",), ("Pad down", "Stick button 6")),
+    Action("save_flight", "save the flight so far, for a film of it", ("F3",)),
     Action("view_disparity", "show disparity", ("1",), line=_SHOW),
     Action("view_sky", "show the sky's share", ("2",), line=_SHOW),
     Action("view_stretch", "show stretch", ("3",), line=_SHOW),
@@ -103,10 +104,11 @@ class Bindings:
 
 
 class HelpLine(NamedTuple):
-    """A line of the help and of the README: what is pressed on the keyboard, or mouse, and on a gamepad, for what."""
+    """A line of the help and of the README: what is pressed on the keyboard or mouse, gamepad and flight stick, for what."""
 
     keys: str
     pad: str
+    stick: str
     what: str
 
 
@@ -133,12 +135,15 @@ def help_lines(bindings: Bindings | None = None, legend: Callable[[str], str] = 
     for what, group in groupby(TABLE, lambda each: each.line or each.what):
         actions = list(group)
         keys = _spoken([legend(name) for each in actions for name in bound.keys[each.id]])
-        pad = _spoken([name for each in actions for name in (*bound.axes[each.id], *bound.buttons[each.id])])
+        moved = [name for each in actions for name in (*bound.axes[each.id], *bound.buttons[each.id])]
+        pad = _spoken([name for name in moved if not name.startswith(_STICK)])
+        stick = _spoken([name for name in moved if name.startswith(_STICK)])
         mouse = actions[0].mouse
-        lines.append(HelpLine(f"{keys}, {mouse}" if keys and mouse else keys or mouse, pad, what))
+        lines.append(HelpLine(f"{keys}, {mouse}" if keys and mouse else keys or mouse, pad, stick, what))
     return lines
 
 
+_STICK = ("Stick button", "Flight stick", "Hat", "Twist", "Throttle")  # how names of what flight sticks have begin
 _TOGETHER = {  # names that are said as one
     "Arrows": ("Left", "Right", "Up", "Down"),
     "Shift": ("Left Shift", "Right Shift"),
@@ -147,16 +152,17 @@ _TOGETHER = {  # names that are said as one
     "Right stick": ("Right stick left", "Right stick right", "Right stick up", "Right stick down"),
     "Triggers": ("Left trigger", "Right trigger"),
     "Shoulders": ("Left shoulder", "Right shoulder"),
+    "Stick": ("Flight stick left", "Flight stick right", "Flight stick back", "Flight stick forward"),
+    "Twist": ("Twist left", "Twist right"),
 }
 
 
 def _spoken(names: list[str]) -> str:
-    """Join names as a person says them: W A S D, Arrows; names of flight sticks are left out, as few have one."""
-    left = [name for name in names if not name.startswith(("Stick button", "Flight stick", "Hat ", "Twist ", "Throttle"))]
-    said = []
+    """Join names as a person says them: W A S D, Arrows."""
+    left, said = names, []
     for short, together in _TOGETHER.items():
         if set(together) <= set(left):
             said.append(short)
             left = [name for name in left if name not in together]
-    said += left
+    said += [name.removeprefix("Stick ").capitalize() if name.startswith("Stick button") else name for name in left]
     return (" " if all(len(name) == 1 for name in said) else ", ").join(said)

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 from core.steering import Steering
 from viewer.controls import KINDS, Bindings, Kind, conflicts
 from viewer.keyboard import Keyboard
+from viewer.rebind import bindings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from viewer.controls import How
+    from viewer.settings import Settings
 
 FAST, SLOW = 4.0, 0.25  # x10, usual in viewers of whole scenes, would leave the land that one refinement knows within a second
 WHEEL_STEP = 2.0 ** (1.0 / 3.0)  # three notches double the speed
 SPEEDS = (1.0 / 16.0, 16.0)
 LOOK = 0.003  # radians a pixel of mouse motion: a drag across 960 pixels turns by 165 degrees
+INVERTED = {"look_up": "look_down", "look_down": "look_up"}
 PRESSED = 0.5  # how far an axis must go to count as a button
 
 Input = tuple[str, Kind, str]  # device, kind, name: two pads may hold the same button
@@ -28,29 +31,36 @@ class Dispatcher:
     Call ``release_all`` when the window loses focus, since releases are then not reported, and with a device that has gone.
     """
 
-    def __init__(self, bindings: Bindings | None = None) -> None:
-        self.bind(bindings or Bindings())
+    def __init__(self, bound: Bindings | None = None) -> None:
+        self.bind(bound or Bindings())
         self._down: dict[Input, float] = {}  # how far what is held is held, 0 .. 1
         self._way: dict[Input, float] = {}  # of each axis, whether it acts or not
         self._tapped: set[Input] = set()  # pressed since the last poll: a tap shorter than a frame still counts for one
         self._latched: set[str] = set()  # actions toggled on
         self._pressed: list[str] = []
         self._drag = [0.0, 0.0]
-        self.speed = 1.0
+        self.speed = self._usual = 1.0
         self.look = LOOK  # radians a pixel
-        self.invert_pitch = False  # of the mouse
+        self.invert_pitch = False  # of mouse and keys; devices have their own
         self.keyboard = Keyboard()
         self.listener: Callable[[Kind, str], None] | None = None  # takes the next key, button or axis instead of the flight
 
-    def bind(self, bindings: Bindings) -> None:
+    def bind(self, bound: Bindings) -> None:
         """Use other bindings from now on. Raises ValueError where they conflict."""
-        if wrong := conflicts(bindings):
+        if wrong := conflicts(bound):
             raise ValueError("; ".join(wrong))
-        self.bindings = bindings
+        self.bindings = bound
         self._actions: dict[tuple[Kind, str], str] = {
-            (kind, name): action for kind in KINDS for action, names in bindings.of(kind).items() for name in names
+            (kind, name): action for kind in KINDS for action, names in bound.of(kind).items() for name in names
         }
-        self._how: dict[str, How] = dict(bindings.how)
+        self._how: dict[str, How] = dict(bound.how)
+
+    def apply(self, settings: Settings) -> None:
+        """Be bound and answer as ``settings`` say. Raises ControlsError where their bindings cannot be."""
+        self.bind(bindings(settings))
+        self.look, self.invert_pitch = LOOK * settings.look.sensitivity, settings.look.invert_pitch
+        if settings.flight.speed != self._usual:  # else the wheel's choice stays
+            self.speed = self._usual = settings.flight.speed
 
     def on_key_press(self, symbol: int) -> bool:
         """Take a key press by pyglet's symbol; return whether the key means anything."""
@@ -150,6 +160,8 @@ class Dispatcher:
         strength = dict.fromkeys(self._latched, 1.0)
         for (_, kind, name), value in [*self._down.items(), *((tap, 1.0) for tap in self._tapped)]:
             action = self._actions.get((kind, name), "")
+            if kind == "keys" and self.invert_pitch:
+                action = INVERTED.get(action, action)
             strength[action] = max(strength.get(action, 0.0), value)
         pressed, drag = self._pressed, (self._drag[0], self._drag[1])
         self._pressed, self._drag = [], [0.0, 0.0]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.errors import PilotError
 from core.export import check_target, export_world, kind_of
 
 if TYPE_CHECKING:
@@ -22,6 +26,7 @@ def run(options: ExportOptions) -> None:
     """
     from viewer.loader import keyframe_of
 
+    options = with_photo(options)
     kind = options.kind or kind_of(options.to)
     check_target(options.to, kind)
     _, keyframe, notice = keyframe_of(options.photo, options)
@@ -32,6 +37,24 @@ def run(options: ExportOptions) -> None:
         print(export_world(flight.world, flight.dome, options.to, kind))
     finally:
         flight.close()
+
+
+def with_photo(options: ExportOptions) -> ExportOptions:
+    """Where a flight file stands in the photo's place, name both: the file as pilot, and its photo, which lies beside it.
+
+    Raises PilotError if the file cannot be read or its photo is not there.
+    """
+    file = options.photo
+    if file.suffix.lower() != ".json":
+        return options
+    try:
+        name = str(json.loads(file.read_text(encoding="utf-8"))["photoflight"]["photo"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PilotError(f"{file}: names no photo; give the photo first, and the file with --pilot") from error
+    photo = file.with_name(Path(name).name)
+    if not photo.is_file():
+        raise PilotError(f"{file}: its photo {photo.name} is not beside it; give the photo first, and the file with --pilot")
+    return replace(options, photo=photo, pilot=str(file))
 
 
 def flown(keyframe: Keyframe, options: ExportOptions) -> Flight:

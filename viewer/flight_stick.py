@@ -46,8 +46,8 @@ class FlightStick:
     def on_joyaxis_motion(self, joystick: Joystick, axis: str, value: float) -> None:
         """Take the position of an axis, -1 .. 1: x right, y back (as devices report it), rz clockwise, z throttle back."""
         if axis in ("x", "y"):
-            y = joystick.y if self.response.invert_pitch else -joystick.y
-            self._dispatcher.tilt_pair("Flight stick", *self.response.of_stick(joystick.x, y), self.label, ("forward", "back"))
+            x, y = self.response.of_look(joystick.x, -joystick.y)
+            self._dispatcher.tilt_pair("Flight stick", x, y, self.label, ("forward", "back"))
         elif axis == "rz":
             twist = self.response.of_axis(value)
             self._dispatcher.tilt("Twist left", max(-twist, 0.0), self.label)

@@ -54,9 +54,8 @@ class Gamepad:
 
     def on_stick_motion(self, _: Controller, stick: str, vector: Vec2) -> None:
         """Take the position of a stick: right and up, -1 .. 1."""
-        invert = self.response.invert_pitch and stick == "rightstick"
-        x, y = self.response.of_stick(vector.x, -vector.y if invert else vector.y)
-        self._dispatcher.tilt_pair(STICKS[stick], x, y, self.label)
+        answer = self.response.of_look if stick == "rightstick" else self.response.of_stick
+        self._dispatcher.tilt_pair(STICKS[stick], *answer(vector.x, vector.y), self.label)
 
     def on_trigger_motion(self, _: Controller, trigger: str, value: float) -> None:
         """Take the position of a trigger, 0 .. 1."""

@@ -6,6 +6,7 @@ import math
 import time
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import compress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -105,10 +106,10 @@ class Hud:
             return None
         return self._cached("message", wrapped(self.message.split(), width - 2 * PADDING * self.scale, self.scale, " "))
 
-    def help_picture(self, lines: Sequence[HelpLine], *, pad: bool = False) -> NDArray[np.uint8]:
-        """Return the table of controls: what is pressed on the keyboard, or on the gamepad, and what that does."""
-        rows = [(line.pad if pad else line.keys, line.what) for line in lines]
-        return self._cached("help", [f"{pressed}\t{what}" for pressed, what in rows if pressed])
+    def help_picture(self, lines: Sequence[HelpLine], *, pad: bool = False, stick: bool = False) -> NDArray[np.uint8]:
+        """Return the table of controls: what is pressed on the keyboard, and, where there are, on ``pad`` and ``stick``."""
+        shown = (True, pad, stick, True)
+        return self._cached("help", ["\t".join(compress(line, shown)) for line in lines])
 
     def card_picture(self, lines: list[str]) -> NDArray[np.uint8]:
         """Return the card of a first run."""
@@ -135,13 +136,15 @@ def wrapped(words: Sequence[str], width: float, scale: float = 1.0, space: str =
 
 
 def text_picture(lines: Sequence[str], alert: str = "", scale: float = 1.0) -> NDArray[np.uint8]:
-    """Draw ``lines`` on a translucent plate, (h, w, 4) uint8; a tab starts the second column, ``alert`` follows in red."""
+    """Draw ``lines`` on a translucent plate, (h, w, 4) uint8; tabs part it into columns, ``alert`` follows in red."""
     face = font(round(14 * scale))
     pad = round(PADDING * scale)
     rows = [line.split("\t") for line in lines]
     gap = round(GAP * scale)
-    first = max((math.ceil(face.getlength(row[0])) for row in rows if len(row) > 1), default=-gap) + gap
-    widths = [math.ceil(first + face.getlength(row[1]) if len(row) > 1 else face.getlength(row[0])) for row in rows]
+    starts = [0]  # of the columns
+    for column in range(max(map(len, rows)) - 1):
+        starts.append(starts[-1] + gap + max(math.ceil(face.getlength(row[column])) for row in rows if len(row) > column + 1))
+    widths = [starts[len(row) - 1] + math.ceil(face.getlength(row[-1])) for row in rows]
     extra = math.ceil(face.getlength(alert)) + 2 * gap if alert else 0
     line_height = round(20 * scale)
     picture = Image.new("RGBA", (max(widths) + extra + 2 * pad, line_height * len(rows) + 2 * pad - round(4 * scale)))
@@ -149,9 +152,8 @@ def text_picture(lines: Sequence[str], alert: str = "", scale: float = 1.0) -> N
     draw.rounded_rectangle((0, 0, picture.width - 1, picture.height - 1), radius=pad * 0.6, fill=PAPER)
     for index, row in enumerate(rows):
         y = pad + index * line_height
-        draw.text((pad, y), row[0], fill=QUIET if len(row) > 1 else INK, font=face)
-        if len(row) > 1:
-            draw.text((pad + first, y), row[1], fill=INK, font=face)
+        for column, text in enumerate(row):
+            draw.text((pad + starts[column], y), text, fill=INK if column == len(row) - 1 else QUIET, font=face)
     if alert:
         x, radius = pad + widths[0] + gap, 5 * scale
         middle = pad + 8 * scale

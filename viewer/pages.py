@@ -33,10 +33,9 @@ WINDOW = (1280, 720)
 
 def controls_table(bindings: Bindings | None = None) -> str:
     """Return the table of controls in Markdown."""
-    lines = ["| keys | gamepad | what they do |", "|---|---|---|"]
-    for line in help_lines(bindings):
-        keys, pad = (f"`{names}`" if names else "" for names in (line.keys, line.pad))
-        lines.append(f"| {keys} | {pad} | {line.what} |")
+    lines = ["| keys | gamepad | flight stick | what they do |", "|---|---|---|---|"]
+    for *pressed, what in help_lines(bindings):
+        lines.append(f"| {' | '.join(f'`{names}`' if names else '' for names in pressed)} | {what} |")
     return "\n".join(lines)
 
 

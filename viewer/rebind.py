@@ -60,7 +60,7 @@ def rebind(settings: Settings, action: str, kind: Kind, names: tuple[str, ...]) 
 
 def rehold(settings: Settings, action: str, how: How) -> Settings:
     """Return settings in which ``action`` is held or toggled. Raises ControlsError for an action that acts once a press."""
-    changes = {each: chosen for each, chosen in settings.controls.hold.items() if each != action}
+    changes: dict[str, How] = {each: chosen for each, chosen in settings.controls.hold.items() if each != action}
     if how != Bindings().how[action]:
         changes[action] = how
     changed = _with(settings, "hold", changes)

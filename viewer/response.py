@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Response:
-    """The curve of one device: radial dead zone, rescaled, then expo, sensitivity and inversion."""
+    """The curve of one device: radial dead zone, rescaled, then expo; sensitivity and inversion for sticks that turn the view."""
 
     dead_zone: float = 0.12  # of the stick's way, at which worn sticks still rest
     expo: float = 0.35  # 0: straight, 1: the cube, for fine motion about the middle
-    sensitivity: float = 1.0  # 2 reaches the full rate half way, 0.5 half of it at the end
+    sensitivity: float = 1.0  # times the usual rate, of sticks that turn the view
     invert_pitch: bool = False
 
     def strength(self, way: float) -> float:
@@ -20,7 +20,7 @@ class Response:
         if way <= self.dead_zone:
             return 0.0
         t = min((way - self.dead_zone) / (1.0 - self.dead_zone), 1.0)
-        return min(self.sensitivity * ((1.0 - self.expo) * t + self.expo * t**3), 1.0)
+        return (1.0 - self.expo) * t + self.expo * t**3
 
     def of_stick(self, x: float, y: float) -> tuple[float, float]:
         """Return the strengths along both axes of a stick at (x, y), -1 .. 1 each.
@@ -33,6 +33,11 @@ class Response:
             return 0.0, 0.0
         scale = self.strength(way) / way
         return x * scale, y * scale
+
+    def of_look(self, x: float, y: float) -> tuple[float, float]:
+        """Return the rates that a stick at (x, y) turns the view with: right and up, 1 for the usual full rate."""
+        u, v = self.of_stick(x, y)
+        return self.sensitivity * u, self.sensitivity * (-v if self.invert_pitch else v)
 
     def of_axis(self, value: float) -> float:
         """Return the strength of a single axis or trigger, -1 .. 1."""

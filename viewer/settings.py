@@ -1,7 +1,7 @@
 """Settings: the one schema of everything that a person can set once and for all.
 
-The file (``viewer.settings_file``), the environment, ``photoflight settings``, the settings panel and the README are made from it:
-each field has its range and says what it is for.
+The file (``viewer.settings_file``), the environment, ``photoflight settings`` and the settings panel are made from it: each field
+has its range and says what it is for.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-FIELDS_OF_VIEW = 20.0, 120.0  # degrees
+from core.generator import GENERATORS, WEIGHTS_SUFFIX
+
+NARROWEST = 20.0  # degrees
 Quality = Literal["auto", "full", "half", "quarter"]
 
 
@@ -24,37 +26,44 @@ class FlightSettings(Section):
     """How to fly."""
 
     speed: float = Field(
-        1.0, ge=1.0 / 16.0, le=16.0, description="lasting speed, times the usual; the wheel changes it in flight"
+        default=1.0, ge=1.0 / 16.0, le=16.0, description="lasting speed, times the usual; the wheel changes it in flight"
     )
-    refiner: str = Field("auto", description="what paints new land: auto, classical, small, base, or a weights file")
-    seed: int = Field(0, ge=0, le=2**32 - 1, description="same photo, pilot and seed: same flight")
+    refiner: str = Field(default="auto", description="what paints new land: auto, classical, small, base, or a weights file")
+    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="same photo, pilot and seed: same flight")
+
+    @field_validator("refiner")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in GENERATORS and not name.endswith(WEIGHTS_SUFFIX):
+            raise ValueError(f"it is none of {', '.join(GENERATORS)}, nor a {WEIGHTS_SUFFIX} file")
+        return name
 
 
 class LookSettings(Section):
     """How the view turns."""
 
-    sensitivity: float = Field(1.0, ge=0.1, le=10.0, description="how far the mouse turns the view, times the usual")
+    sensitivity: float = Field(default=1.0, ge=0.1, le=10.0, description="how far the mouse turns the view, times the usual")
     invert_pitch: bool = Field(default=False, description="mouse and keys turn the view up where they turned it down")
 
 
 class ViewSettings(Section):
     """What is seen."""
 
-    field_of_view: float = Field(0.0, ge=0.0, le=FIELDS_OF_VIEW[1], description="vertical, degrees, from 20; 0: the photo's own")
+    field_of_view: float = Field(default=0.0, ge=0.0, le=120.0, description="vertical, degrees; 0: the photo's own")
 
     @field_validator("field_of_view")
     @classmethod
     def _seen(cls, angle: float) -> float:
-        return max(angle, FIELDS_OF_VIEW[0]) if angle else 0.0
+        return max(angle, NARROWEST) if angle else 0.0
 
 
 class DisplaySettings(Section):
     """The window."""
 
-    quality: Quality = Field("auto", description="resolution of the picture: auto follows what the machine can do")
+    quality: Quality = Field(default="auto", description="resolution of the picture: auto follows what the machine can do")
     vsync: bool = Field(default=True, description="show pictures in step with the display, without tearing")
     fullscreen: bool = Field(default=False, description="start in full screen")
-    hud_scale: float = Field(1.0, ge=0.5, le=4.0, description="size of everything that is written over the flight")
+    hud_scale: float = Field(default=1.0, ge=0.5, le=4.0, description="size of everything that is written over the flight")
 
 
 class ComfortSettings(Section):
@@ -68,9 +77,9 @@ class ComfortSettings(Section):
 class PadSettings(Section):
     """How sticks answer."""
 
-    dead_zone: float = Field(0.12, ge=0.0, le=0.9, description="share of a stick's way from its middle that does nothing")
-    expo: float = Field(0.35, ge=0.0, le=1.0, description="how much gentler sticks are near their middle; 0: not at all")
-    sensitivity: float = Field(1.0, ge=0.1, le=4.0, description="how fast sticks turn the view, times the usual")
+    dead_zone: float = Field(default=0.12, ge=0.0, le=0.9, description="share of a stick's way from its middle that does nothing")
+    expo: float = Field(default=0.35, ge=0.0, le=1.0, description="how much gentler sticks are near their middle; 0: not at all")
+    sensitivity: float = Field(default=1.0, ge=0.1, le=4.0, description="how fast sticks turn the view, times the usual")
     invert_pitch: bool = Field(default=False, description="sticks turn the view up where they turned it down")
     rumble: bool = Field(default=True, description="shake the pad when the ground is touched")
 

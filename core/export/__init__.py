@@ -81,7 +81,7 @@ def export_world(world: World, dome: Dome, to: Path, kind: Kind | None = None) -
     else:
         from core.export.ply import cloud_ply
 
-        content, what = cloud_ply(shown), f"{sum(int(surface.own.sum()) for surface in shown)} points"
+        content, what = cloud_ply(shown), f"{sum(int(surface.shown_best.sum()) for surface in shown)} points"
     replace_file(to, content)
     return f"{to}: {what} from {len(shown)} keyframes, {len(content) / 2**20:.1f} MiB"
 

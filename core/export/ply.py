@@ -24,7 +24,7 @@ _VERTEX = [
 
 def cloud_ply(surfaces: Sequence[Surface]) -> bytes:
     """Return the points that each surface shows best: position, normal, colour."""
-    return _file(np.concatenate([_vertices(surface)[surface.own] for surface in surfaces]))
+    return _file(np.concatenate([_vertices(surface)[surface.shown_best] for surface in surfaces]))
 
 
 def mesh_ply(surfaces: Sequence[Surface]) -> bytes:
@@ -42,7 +42,7 @@ def _vertices(surface: Surface) -> NDArray[np.void]:
 
     height, width = surface.keyframe.disparity.shape
     colours = cv2.resize(surface.keyframe.image, (width, height), interpolation=cv2.INTER_AREA)
-    column, row = np.minimum(surface.uv * (width, height), (width - 1, height - 1)).astype(np.intp).T
+    column, row = np.minimum(surface.middle * (width, height), (width - 1, height - 1)).astype(np.intp).T
     axes = OPENGL_AXES[:3, :3]
     vertices = np.empty(len(surface.points), _VERTEX)
     numbers = np.hstack([surface.points @ axes, surface.normals @ axes, colours[row, column]])

@@ -32,8 +32,14 @@ class Surface:
     points: NDArray[np.float64]  # (n, 3)
     normals: NDArray[np.float64]  # (n, 3), unit, towards the keyframe's camera
     uv: NDArray[np.float32]  # (n, 2) in the keyframe's image
+    middle: NDArray[np.float32]  # (n, 2): uv of the geometry pixel that a point belongs to; another one where a tear cuts a pixel
     own: NDArray[np.bool_]  # (n,): no other keyframe shows the point better; the rest closes the seams to the neighbours
     triangles: NDArray[np.int32]  # (m, 3), counter-clockwise as the camera sees them
+
+    @property
+    def shown_best(self) -> NDArray[np.bool_]:
+        """Which points stand for a whole geometry pixel that no other keyframe shows better, (n,)."""
+        return np.asarray(self.own & (self.uv == self.middle).all(axis=1), bool)
 
 
 def surfaces(keyframes: Sequence[Keyframe], *, textured: bool) -> list[Surface]:
@@ -48,7 +54,8 @@ def surfaces(keyframes: Sequence[Keyframe], *, textured: bool) -> list[Surface]:
     for number, keyframe in enumerate(keyframes):
         mesh = keyframe.mesh
         disparity = mesh.vertices[:, 2].astype(np.float64)
-        quads = mesh.quads[~mesh.veiled & (np.isfinite(disparity) & (disparity > 0.0))[mesh.quads].all(axis=1)]
+        land = np.isfinite(disparity) & (disparity > 0.0) & (_at(keyframe.geometry_sky, mesh.vertices[:, :2]) < SKY)
+        quads = mesh.quads[land[mesh.quads].all(axis=1)]
         used, corners = np.unique(quads, return_inverse=True)
         points, normals = _placed(keyframe.camera, mesh, used)
         # neighbours in space first: they show most of the same land, and what is gone need not be asked about again
@@ -56,15 +63,16 @@ def surfaces(keyframes: Sequence[Keyframe], *, textured: bool) -> list[Surface]:
         own = np.ones(len(used), bool)
         for other in nearest[nearest != number]:
             asked = np.flatnonzero(own)
-            uv, seen_from_other = keyframes[other].camera.project(points[asked])
+            place, seen_from_other = keyframes[other].camera.project(points[asked])
             finer = fineness[other] * seen_from_other - fineness[number] * disparity[used[asked]]
             better = (finer > 0.0) | ((finer == 0.0) & (other < number))
-            own[asked[better & _reached(uv, seen_from_other, depths[other])]] = False
-        quads = corners.reshape(quads.shape)
-        kept, corners = np.unique(quads[own[quads].any(axis=1)], return_inverse=True)
+            own[asked[better & _reached(place, seen_from_other, depths[other])]] = False
+        rows = corners.reshape(quads.shape)
+        kept, corners = np.unique(rows[own[rows].any(axis=1)], return_inverse=True)
         if len(kept):
             triangles = corners.reshape(-1, 4)[:, [0, 2, 1, 3, 1, 2]].reshape(-1, 3).astype(np.int32)
-            found.append(Surface(keyframe, points[kept], normals[kept], mesh.vertices[used[kept], :2], own[kept], triangles))
+            uv, middle = mesh.vertices[used[kept], :2], mesh.vertices[mesh.middles[used[kept]], :2]
+            found.append(Surface(keyframe, points[kept], normals[kept], uv, middle, own[kept], triangles))
     return found
 
 
@@ -84,11 +92,16 @@ def _seen_disparity(keyframe: Keyframe) -> NDArray[np.float32]:
 
 def _reached(uv: NDArray[np.float64], disparity: NDArray[np.float64], seen: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Whether points at ``uv`` (n, 2) and ``disparity`` (n,) lie in a view that has nothing in front of them."""
-    height, width = seen.shape
-    with np.errstate(invalid="ignore"):
-        inside = (disparity > 0.0) & (uv >= 0.0).all(axis=1) & (uv < 1.0).all(axis=1)
-    column, row = (np.where(inside[:, None], uv, 0.0) * (width, height)).astype(np.intp).T
-    return np.asarray(inside & (AGREEMENT * seen[row, column] <= disparity), bool)
+    inside = (disparity > 0.0) & (uv >= 0.0).all(axis=1) & (uv <= 1.0).all(axis=1)
+    inside[inside] = AGREEMENT * _at(seen, uv[inside]) <= disparity[inside]
+    return inside
+
+
+def _at(picture: NDArray[np.float32], uv: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Read ``picture`` (h, w) at ``uv`` (n, 2) in [0, 1], unfiltered."""
+    height, width = picture.shape
+    column, row = np.minimum(uv * (width, height), (width - 1, height - 1)).astype(np.intp).T
+    return np.asarray(picture[row, column], np.float32)
 
 
 def _placed(camera: Camera, mesh: Mesh, used: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -38,7 +38,7 @@ def test_the_table_has_no_conflicts_and_conflicts_are_named():
 
 def test_help_names_every_row():
     lines = help_lines()
-    assert ("W A S D", "Left stick", "fly forward, left, back, right") in lines
-    assert ("mouse wheel", "", "lasting speed") in lines
+    assert ("W A S D", "Left stick", "Button 1, Hat left, Button 2, Hat right", "fly forward, left, back, right") in lines
+    assert ("mouse wheel", "", "Throttle", "lasting speed") in lines
     assert all(line.keys and line.what for line in lines)
     assert len(lines) <= 28, "it must fit on the overlay"

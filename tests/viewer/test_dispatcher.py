@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.steering import Steering
-from viewer.controls import TABLE
+from viewer.controls import TABLE, Bindings
 from viewer.dispatcher import FAST, SLOW, SPEEDS, Dispatcher
 from viewer.keyboard import KEYS
+from viewer.settings import Settings
 
 
 @pytest.fixture
@@ -116,3 +118,39 @@ def test_three_notches_double_the_speed_and_back(controls):
     for _ in range(3):
         controls.on_mouse_scroll(-1)
     assert math.isclose(controls.poll()[0].speed, 1.0)
+
+
+def test_settings_change_look_bindings_and_speed_in_flight(controls):
+    controls.apply(
+        Settings.model_validate(
+            {"look": {"sensitivity": 2.0, "invert_pitch": True}, "controls": {"keys": {"hover": ["Y"]}}, "flight": {"speed": 2.0}}
+        )
+    )
+    controls.on_mouse_drag(10.0, 10.0)
+    press(controls, "Up", "Y")
+    steering, pressed = controls.poll()
+    assert steering.drag == pytest.approx((0.06, -0.06))
+    assert (steering.pitch, steering.speed, pressed) == (-1.0, 2.0, ["hover"])
+    controls.on_mouse_scroll(3)
+    controls.apply(Settings.model_validate({"flight": {"speed": 2.0}}))
+    assert controls.poll()[0].speed == pytest.approx(4.0), "the wheel's choice stays"
+
+
+def test_a_listener_hears_keys_buttons_and_axes_instead_of_the_flight(controls):
+    heard = []
+    controls.listener = lambda kind, name: heard.append((kind, name))
+    press(controls, "W")
+    controls.press("buttons", "A", "Pad")
+    for way in (0.2, 0.7, 0.9, 0.1):
+        controls.tilt("Left trigger", way, "Pad")
+    assert heard == [("keys", "W"), ("buttons", "A"), ("axes", "Left trigger")]
+    controls.listener = None
+    assert controls.poll() == (Steering(), [])
+
+
+def test_an_axis_bound_to_a_press_acts_once_half_way(controls):
+    table = Bindings()
+    controls.bind(replace(table, axes=table.axes | {"up": (), "record": ("Right trigger",)}))
+    for way in (0.3, 0.6, 0.9, 0.4, 0.6):
+        controls.tilt("Right trigger", way, "Pad")
+    assert controls.poll() == (Steering(), ["record", "record"])

@@ -95,7 +95,7 @@ def test_buttons_act_once_a_press(flown):
 def test_pads_can_do_what_flying_needs_and_the_help_says_so():
     can = {action.id for action in TABLE if action.buttons or action.axes}
     assert {"autopilot", "record", "rewind", "home", "screenshot", "hover", "roll_left", "up", "down"} <= can
-    assert ("Q E", "Triggers", "fly down, up") in help_lines()
+    assert ("Q E", "Triggers", "Hat down, Hat up", "fly down, up") in help_lines()
     assert {name for action in TABLE for name in action.buttons} <= set(BUTTONS)
 
 

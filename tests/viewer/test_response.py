@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from viewer.response import Response
 
-RESPONSES = st.builds(Response, st.floats(0.03, 0.5), st.floats(0.0, 1.0), st.floats(1.0, 10.0), st.booleans())
+RESPONSES = st.builds(Response, st.floats(0.03, 0.5), st.floats(0.0, 1.0), st.floats(0.1, 4.0), st.booleans())
 WAYS = st.floats(-1.0, 1.0)
 
 
@@ -53,8 +53,13 @@ def test_corners_of_a_square_gate_act_as_the_rim():
     assert math.hypot(*Response().of_stick(1.0, 1.0)) == pytest.approx(1.0)
 
 
-def test_expo_softens_the_middle_and_sensitivity_comes_sooner_to_the_full_rate():
+def test_expo_softens_the_middle():
     plain = Response(expo=0.0)
     assert replace(plain, expo=0.8).strength(0.4) < plain.strength(0.4)
-    assert replace(plain, sensitivity=0.5).strength(1.0) == pytest.approx(0.5)
-    assert replace(plain, dead_zone=0.0, sensitivity=2.0).strength(0.5) == pytest.approx(1.0)
+
+
+@given(RESPONSES, WAYS, WAYS)
+def test_sensitivity_and_inversion_are_for_the_view(response, x, y):
+    u, v = response.of_stick(x, y)
+    sign = -1.0 if response.invert_pitch else 1.0
+    assert response.of_look(x, y) == pytest.approx((response.sensitivity * u, sign * response.sensitivity * v))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from fake_devices import FakePad
 
 from viewer.frame_times import Part
 from viewer.options import FlyOptions
@@ -136,6 +137,32 @@ def test_the_frame_that_takes_a_key_is_the_first_that_moves(app: App, xvfb: str)
         subprocess.run(["xdotool", "keyup", "w"], check=True, env=environment)
     turn_until(app, lambda: not app.controls._down)
     turn_until(app, lambda: app.flight.still)
+
+
+def test_a_gamepad_plugged_in_flies_and_unplugged_lets_go(app: App) -> None:
+    app.on_deactivate()
+    app.flight.engage("manual")
+    turn_until(app, lambda: app.flight.still)
+    pad = FakePad("Gamma")
+    app.devices.connect(pad)
+    assert app.devices.names == ["Gamma"]
+    pad.push("left", 0, 1)
+    turn(app, 3)
+    assert app.flight.craft.motion.velocity[2] > 0.0
+    turn_until(app, lambda: app.meters.pad == "Gamma")
+    pad.press("a")
+    turn(app)
+    pad.push("left", 0, 0.02)
+    pad.press("a", down=False)
+    pad.press("a")
+    turn(app)
+    assert app.flight.pilot.name == "autopilot", "a stick at rest steers nothing, so the autopilot keeps the controls"
+    pad.push("right", 0.6, 0)
+    turn(app, 2)
+    assert app.flight.pilot.name == "manual"
+    app.devices.disconnect(pad)
+    turn_until(app, lambda: app.flight.still)
+    assert app.devices.names == []
 
 
 def test_losing_the_focus_releases_every_key(app: App) -> None:

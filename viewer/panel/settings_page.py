@@ -65,7 +65,7 @@ class SettingsPage(Page):
             new = info.default
         imgui.pop_id()
         if new != value:
-            changed = part.model_copy(update={name: new})
+            changed = type(part).model_validate(part.model_dump() | {name: new})
             self._edits.change(self._edits.settings.model_copy(update={section: changed}))
 
     def leave(self) -> None:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 WIDE_RANGE = 30.0  # times its lowest value: from there on a slider is logarithmic
+LARGEST_SLIDER = 1 << 20  # above this a slider has no pixel for each value, and ImGui counts in 32 bits
 Value = bool | int | float | str
 
 
@@ -34,9 +35,8 @@ def widget(label: str, info: FieldInfo, value: Value) -> Value:
         return _words(label, info, value)
     low, high = limits(info)
     if isinstance(value, int):
-        if low is None or high is None:
-            entered = imgui.input_int(label, value)[1]
-            return max(int(low), entered) if low is not None else entered
+        if low is None or high is None or high > LARGEST_SLIDER:
+            return _digits(label, value, low, high)
         return imgui.slider_int(label, value, int(low), int(high), flags=imgui.SliderFlags_.always_clamp)[1]
     if low is None or high is None:
         return imgui.input_float(label, value)[1]
@@ -45,6 +45,17 @@ def widget(label: str, info: FieldInfo, value: Value) -> Value:
         flags |= imgui.SliderFlags_.logarithmic
     changed, moved = imgui.slider_float(label, value, low, high, "%.3g", flags)
     return float(f"{moved:.3g}") if changed else value  # ImGui counts in single precision: 0.12 would come back as 0.119999997
+
+
+def _digits(label: str, value: int, low: float | None, high: float | None) -> int:
+    """Show a whole number of any size; what cannot be one, or is outside of the limits, changes nothing."""
+    flags = imgui.InputTextFlags_.chars_decimal | imgui.InputTextFlags_.enter_returns_true
+    changed, entered = imgui.input_text(label, str(value), flags)
+    try:
+        new = int(entered) if changed else value
+    except ValueError:
+        return value
+    return new if (low is None or new >= low) and (high is None or new <= high) else value
 
 
 def _words(label: str, info: FieldInfo, value: str) -> str:
