@@ -136,14 +136,18 @@ def help_lines(bindings: Bindings | None = None, legend: Callable[[str], str] = 
         actions = list(group)
         keys = _spoken([legend(name) for each in actions for name in bound.keys[each.id]])
         moved = [name for each in actions for name in (*bound.axes[each.id], *bound.buttons[each.id])]
-        pad = _spoken([name for name in moved if not name.startswith(_STICK)])
-        stick = _spoken([name for name in moved if name.startswith(_STICK)])
+        pad = _spoken([name for name in moved if not on_stick(name)])
+        stick = _spoken([name for name in moved if on_stick(name)])
         mouse = actions[0].mouse
         lines.append(HelpLine(f"{keys}, {mouse}" if keys and mouse else keys or mouse, pad, stick, what))
     return lines
 
 
-_STICK = ("Stick button", "Flight stick", "Hat", "Twist", "Throttle")  # how names of what flight sticks have begin
+def on_stick(name: str) -> bool:
+    """Whether a button or axis is one of a flight stick."""
+    return name.startswith(("Stick button", "Flight stick", "Hat", "Twist", "Throttle"))
+
+
 _TOGETHER = {  # names that are said as one
     "Arrows": ("Left", "Right", "Up", "Down"),
     "Shift": ("Left Shift", "Right Shift"),

@@ -53,6 +53,10 @@ class Devices:
         """What is plugged in, for people to read."""
         return [device.label for device in self._open]
 
+    def has(self, kind: type[Gamepad | FlightStick]) -> bool:
+        """Whether one of a kind is plugged in."""
+        return any(isinstance(device, kind) for device in self._open)
+
     def poll(self) -> None:
         """Take what the devices have to say, once a frame; never waits."""
         if self._manager is not None:

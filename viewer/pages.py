@@ -91,12 +91,24 @@ def photograph_window() -> None:
 def _tour(app: App) -> Iterator[bool]:
     """Go on by one step a frame: what is yielded only says that the tour is not over."""
     yield from _until(lambda: app.flight is not None)
-    for key in ("W", "Right"):
-        app.controls.press("keys", key)
-    yield from _seconds(2.5)
-    _save(app, "window")
-    app.controls.release_all()
-    yield from _seconds(0.5)
+    app.hud.card_visible = False
+    app.controls.press("keys", "W")
+    yield from _seconds(3.0)
+    app.controls.release("keys", "W")
+    yield from _until(lambda: app.flight is not None and app.flight.still)
+    app.hud.say("")
+    for shown in ("help", "settings", "controls"):
+        _toggle(app, shown)
+        yield from _seconds(1.0)
+        _save(app, "window" if shown == "help" else shown)
+        _toggle(app, shown)
+
+
+def _toggle(app: App, shown: str) -> None:
+    if shown == "help":
+        app.hud.help_visible = not app.hud.help_visible
+    elif app.panels is not None:
+        app.panels.toggle(shown)
 
 
 def _until(condition: Callable[[], bool]) -> Iterator[bool]:
@@ -110,9 +122,14 @@ def _seconds(duration: float) -> Iterator[bool]:
 
 
 def _save(app: App, name: str) -> None:
+    from pyglet import gl
+
     width, height = app.stage.size
-    pixels = np.frombuffer(app.stage.screen.read(components=3, alignment=1), np.uint8)
-    Image.fromarray(pixels.reshape(height, width, 3)[::-1]).save(GALLERY / f"{name}.jpg", quality=88)
+    pixels = (gl.GLubyte * (4 * width * height))()
+    app.stage.screen.use()
+    gl.glReadPixels(0, 0, width, height, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, pixels)
+    picture = np.frombuffer(bytes(pixels), np.uint8).reshape(height, width, 4)[::-1, :, :3]
+    Image.fromarray(picture).save(GALLERY / f"{name}.jpg", quality=88)
 
 
 PAGES: dict[str, Callable[[], None]] = {"readme": write_readme, "stick": draw_response, "window": photograph_window}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.errors import ControlsError
-from viewer.controls import INPUTS, KINDS, TABLE, Bindings, How, conflicts
+from viewer.controls import INPUTS, KINDS, TABLE, Bindings, How, conflicts, on_stick
 
 if TYPE_CHECKING:
     from viewer.controls import Kind
@@ -56,6 +56,15 @@ def rebind(settings: Settings, action: str, kind: Kind, names: tuple[str, ...]) 
     if names != Bindings().of(kind)[action]:
         changes[action] = list(names)
     return _with(settings, kind, changes)
+
+
+def give(settings: Settings, action: str, kind: Kind, name: str) -> Settings:
+    """Return settings in which ``name`` does ``action``, in the place of what did on its device; other devices keep theirs.
+
+    Raises ControlsError as ``rebind`` does.
+    """
+    theirs = [each for each in bindings(settings).of(kind)[action] if on_stick(each) != on_stick(name)]
+    return rebind(settings, action, kind, (*theirs, name))
 
 
 def rehold(settings: Settings, action: str, how: How) -> Settings:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["cloud", "mesh", "frames"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-_SUFFIXES = {"cloud": (".ply",), "mesh": (".glb", ".ply"), "frames": ("",)}
+_FILES = {"cloud": (".ply",), "mesh": (".glb", ".ply")}
 
 
 def kind_of(to: Path) -> Kind:
@@ -34,9 +34,11 @@ def kind_of(to: Path) -> Kind:
 
 def check_target(to: Path, kind: Kind) -> None:
     """Make the folder that ``to`` lies in. Raises OutputError if a ``kind`` cannot be written there: better before a flight."""
-    if to.suffix.lower() not in _SUFFIXES[kind]:
-        wanted = " or ".join(suffix or "no suffix" for suffix in _SUFFIXES[kind])
-        raise OutputError(f"'{to}': {kind} is written with {wanted}; choose another name")
+    suffix = to.suffix.lower()
+    if kind == "frames" and suffix in _FILES["mesh"]:
+        raise OutputError(f"'{to}': frames are written to a folder; leave out {to.suffix}")
+    if kind != "frames" and suffix not in _FILES[kind]:
+        raise OutputError(f"'{to}': a {kind} is written as {' or '.join(_FILES[kind])}; choose another name")
     folder = to if kind == "frames" else to.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,7 @@
 """Surface: the part of the world that one keyframe shows best, as triangles in space.
 
-Keyframes of a flight show the same land again and again. A point is kept where every keyframe that samples it more finely either
-does not look or has something in front of it. If such a keyframe shows the point, it is a duplicate; if it looks past the
-point, at what lies behind or at the sky, the point is a mistake of the coarser one.
+Keyframes of a flight show the same land again and again: a point that another keyframe shows more finely is a duplicate.
+What the photo looks past, at land behind it or at the sky, is a mistake of the keyframe that shows it.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ class Surface:
 
 
 def surfaces(keyframes: Sequence[Keyframe], *, textured: bool) -> list[Surface]:
-    """Share the land out among ``keyframes``; those that show nothing best are left out.
+    """Share the land out among ``keyframes``, the first of them the photo; those that show nothing best are left out.
 
     What is finest is measured in the pixels of pictures if ``textured``, else in those of geometry.
     """
@@ -66,7 +65,8 @@ def surfaces(keyframes: Sequence[Keyframe], *, textured: bool) -> list[Surface]:
             place, seen_from_other = keyframes[other].camera.project(points[asked])
             finer = fineness[other] * seen_from_other - fineness[number] * disparity[used[asked]]
             better = (finer > 0.0) | ((finer == 0.0) & (other < number))
-            own[asked[better & _reached(place, seen_from_other, depths[other])]] = False
+            shown, seen_past = _met(place, seen_from_other, depths[other])
+            own[asked[(better & shown) | (seen_past if other == 0 else False)]] = False
         rows = corners.reshape(quads.shape)
         kept, corners = np.unique(rows[own[rows].any(axis=1)], return_inverse=True)
         if len(kept):
@@ -90,11 +90,16 @@ def _seen_disparity(keyframe: Keyframe) -> NDArray[np.float32]:
     return np.where(keyframe.geometry_sky >= SKY, np.float32(0.0), known)
 
 
-def _reached(uv: NDArray[np.float64], disparity: NDArray[np.float64], seen: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Whether points at ``uv`` (n, 2) and ``disparity`` (n,) lie in a view that has nothing in front of them."""
+def _met(
+    uv: NDArray[np.float64], disparity: NDArray[np.float64], seen: NDArray[np.float32]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Whether points at ``uv`` (n, 2) and ``disparity`` (n,) are what a view shows, and whether it shows what lies behind."""
     inside = (disparity > 0.0) & (uv >= 0.0).all(axis=1) & (uv <= 1.0).all(axis=1)
-    inside[inside] = AGREEMENT * _at(seen, uv[inside]) <= disparity[inside]
-    return inside
+    found = np.full(len(uv), np.inf)
+    found[inside] = _at(seen, uv[inside])
+    with np.errstate(invalid="ignore"):
+        past, hidden = found < AGREEMENT * disparity, AGREEMENT * found > disparity
+    return ~past & ~hidden, past
 
 
 def _at(picture: NDArray[np.float32], uv: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from viewer.controls import KINDS, TABLE, Bindings, conflicts, help_lines
 from viewer.dispatcher import Dispatcher
 from viewer.keyboard import KEYS
 from viewer.pages import controls_table
-from viewer.rebind import bindings, rebind, rehold
+from viewer.rebind import bindings, give, rebind, rehold
 from viewer.settings import Settings
 from viewer.settings_file import load, save
 
@@ -55,6 +55,14 @@ def test_going_back_to_the_table_leaves_nothing_in_the_settings():
     )
     assert settings == Settings()
     assert rehold(rehold(Settings(), "forward", "toggle"), "forward", "hold") == Settings()
+
+
+def test_a_pads_new_axis_leaves_the_flight_sticks_alone():
+    settings = give(rebind(Settings(), "left", "axes", ()), "look_left", "axes", "Left stick left")
+    assert bindings(settings).axes["look_left"] == ("Flight stick left", "Left stick left")
+    settings = give(settings, "look_left", "axes", "Right stick left")
+    assert set(bindings(settings).axes["look_left"]) == {"Flight stick left", "Right stick left"}
+    assert bindings(give(settings, "fast", "keys", "Y")).keys["fast"] == ("Y",)
 
 
 def test_a_conflict_is_named_and_changes_nothing():

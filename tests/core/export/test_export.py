@@ -144,8 +144,8 @@ def test_names_tell_what_is_wanted(tmp_path, name, kind):
     ("name", "kind", "words"),
     [
         ("a.obj", None, "no export is called .obj"),
-        ("a.glb", "cloud", "cloud is written with .ply"),
-        ("a.ply", "frames", "no suffix"),
+        ("a.glb", "cloud", "cloud is written as .ply"),
+        ("a.ply", "frames", "to a folder"),
     ],
 )
 def test_names_that_cannot_be(flown, tmp_path, name, kind, words):
@@ -153,6 +153,10 @@ def test_names_that_cannot_be(flown, tmp_path, name, kind, words):
         export_world(*flown, tmp_path / name, kind)
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_may_have_dots_in_its_name(flown, tmp_path):
+    assert "3 frames" in export_world(*flown, tmp_path / "DSC.1 frames", "frames")
 
 
 @pytest.mark.parametrize("name", ["cloud.ply", "scene.glb", "frames"])
