@@ -73,7 +73,7 @@ def in_steps(steering: Steering) -> tuple[int, ...]:
 
 def from_steps(numbers: Iterable[int], drag: tuple[int, int] = (0, 0)) -> Steering:
     """Return the steering of such numbers, and of a ``drag`` in 1 / ``DRAG_STEPS`` radians."""
-    values = {
+    values: dict[str, Any] = {
         name: bool(number) if _is_switch(name) else number / _steps(name) for name, number in zip(STEERED, numbers, strict=True)
     }
     return Steering(drag=(drag[0] / DRAG_STEPS, drag[1] / DRAG_STEPS), **values)
