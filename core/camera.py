@@ -56,6 +56,11 @@ class Intrinsics:
             return Intrinsics(self.fx, self.fx * aspect)
         return Intrinsics(self.fy / aspect, self.fy)
 
+    def spanning(self, vertical: float) -> Intrinsics:
+        """Return a centred view of the same shape that spans ``vertical`` radians from top to bottom."""
+        fy = 0.5 / math.tan(0.5 * vertical)
+        return Intrinsics(fy / self.aspect, fy)
+
     def containing(self, aspect: float, margin: float = 1.0) -> Intrinsics:
         """Return the narrowest view of shape ``aspect`` that contains this one enlarged by ``margin``."""
         fx, fy = self.fx / margin, self.fy / margin

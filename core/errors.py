@@ -42,7 +42,11 @@ class SettingsError(PhotoflightError):
 
 
 class ControlsError(PhotoflightError):
-    """A key, button or axis cannot be bound to an action: it does not exist, or is taken."""
+    """A key, button or axis cannot be bound to an action: it does not exist, or is taken. ``place`` is where in the settings."""
+
+    def __init__(self, line: str, place: tuple[str, ...] = ("controls",)) -> None:
+        super().__init__(line)
+        self.place = place
 
 
 class RecordingError(PhotoflightError):

@@ -141,9 +141,13 @@ class Flight:
         self.sight.look(self.craft.camera)
         self.refiner.warm_up(self.forecast())
 
-    def reshape(self, aspect: float) -> None:
-        """Fit the view to a window of another shape (width / height); the pose stays."""
-        self._look_through(self.world.photo.camera.intrinsics.covered_by(aspect))
+    def reshape(self, aspect: float, vertical: float = 0.0) -> None:
+        """Fit the view to a window of another shape (width / height); the pose stays.
+
+        ``vertical`` is the field of view, radians; 0 for the photo's own.
+        """
+        lens = self.world.photo.camera.intrinsics.covered_by(aspect)
+        self._look_through(lens.spanning(vertical) if vertical else lens)
 
     def _look_through(self, lens: Intrinsics) -> None:
         if lens == self.lens:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from core.errors import PhotoflightError
+from viewer import keyframes
 from viewer.gl.debug import DebugView
 from viewer.provenance import origin_of, recording_metadata
 from viewer.saver import write_png
@@ -164,6 +165,22 @@ def _toggle_help(app: App) -> None:
     app.hud.help_visible = not app.hud.help_visible
 
 
+def _toggle_map(app: App) -> None:
+    app.hud.map_visible = not app.hud.map_visible
+
+
+def _pause(app: App) -> None:
+    app.clock.paused = not app.clock.paused
+
+
+def _slow(app: App) -> None:
+    app.clock.slow = not app.clock.slow
+
+
+def _step(app: App) -> None:
+    app.clock.step()
+
+
 def _toggle_graph(app: App) -> None:
     app.hud.graph_visible = not app.hud.graph_visible
 
@@ -183,6 +200,13 @@ ACTIONS: dict[str, Callable[[App], None]] = {
     "cinematic": next_cinematic,
     "rewind": partial(_fly, how="rewind"),
     "home": partial(_fly, how="home"),
+    "keyframe": keyframes.drop,
+    "keyframes": partial(show_panel, page="keyframes"),
+    "fly_keyframes": keyframes.fly,
+    "step": _step,
+    "pause": _pause,
+    "slow_motion": _slow,
+    "map": _toggle_map,
     "record": toggle_recording,
     "fullscreen": _toggle_fullscreen,
     "screenshot": screenshot,

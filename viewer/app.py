@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING
 
 from core.errors import PhotoflightError
 from core.photo import preview
-from viewer import actions
-from viewer.controls import help_lines
+from core.pilots.keyed_path import KeyedPath
+from viewer import actions, welcome
+from viewer.clock import Clock
 from viewer.devices import Devices, contact
 from viewer.dispatcher import Dispatcher
-from viewer.frame_graph import graph_picture
 from viewer.frame_times import During, FrameTimes, Part
 from viewer.hud import Hud, Meters
+from viewer.instruments import instruments
 from viewer.keyboard import keyboard_of
 from viewer.loader import Loader
 from viewer.quality import Quality
 from viewer.rehearsal import rehearsal
 from viewer.saver import Saver
 from viewer.settings_file import Watch, load, load_or_default, save
-from viewer.stage import MARGIN, Corner, Stage
+from viewer.stage import Corner, Stage
 from viewer.trace import trace
 from viewer.window import display_rate, open_window
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 PACE = 1.05  # times the display's rate is as fast as frames are made: where the flip waits for the display this never holds it up
 LONGEST_STEP = 0.1  # seconds of flight in one frame at most: after a stall the camera does not jump
 METER_SECONDS = 0.5  # over which the frame rate is counted
+HOLDS = ("speed", "height", "heading")
 READ_SECONDS = 0.1  # between drawings of the instruments: faster cannot be read, and each costs 2 ms
 
 
@@ -67,6 +69,8 @@ class App:
         self.devices = Devices(self.controls)
         self.hud = Hud(scale=self.window.get_pixel_ratio())
         self.meters = Meters()
+        self.clock = Clock()
+        self.keyed = KeyedPath()  # of the user's own keys
         self.quality = Quality()
         self.times = FrameTimes(1.0 / display_rate(self.window))  # asked for once: drivers may take long over the answer
         self.flight: Flight | None = None
@@ -183,6 +187,12 @@ class App:
         self._first_pilot = "manual"
         self.stage.enter(self.flight.dome)
         self.stage.rehearse(rehearsal(self.flight, self.quality.lookup(width, height)))
+        if self.panels is None:
+            from viewer.panel.pages import make_panels
+
+            self.panels = make_panels(self)
+            self.panels.rehearse(self.stage.screen)
+            self.hud.card_visible = not self.settings.welcome.seen
         self.window.set_caption(f"{loaded.photo.path.name} - photoflight")
         self.hud.say(loaded.notice or "H shows the controls")
         self._changed = True
@@ -201,12 +211,16 @@ class App:
             actions.ACTIONS[action](self)
             self.times.note(During.KEY)
             self._changed = True
+        if self.hud.card_visible and (pressed or steering.touched):
+            welcome.close(self)
+        self.meters.holds = tuple(name for name in HOLDS if getattr(steering, f"hold_{name}"))
         self.times.mark(Part.EVENTS)
         if self.flight is not None:
+            dt = self.clock.flown(dt, self.times.period)
             self.flight.advance(dt, steering)
             self.devices.rumble(contact(self.flight))
         self.times.mark(Part.FLY)
-        moving = self.flight is not None and not self.flight.still
+        moving = self.flight is not None and not self.flight.still and not self.clock.paused
         panel = self.panels is not None and bool(self.panels.page)
         if moving or panel or self._changed or self.capture is not None or now - self._drawn > METER_SECONDS:
             self._draw(now)
@@ -269,27 +283,11 @@ class App:
         if line := self.saver.poll():
             self.hud.say(line)
         if afresh or now - self._read >= READ_SECONDS:
-            self._read, self._overlays = now, self._instruments()
+            self._read, self._overlays = now, instruments(self)
         for corner, picture in self._overlays.items():
             self.stage.overlay(picture, corner)
         if self.panels is not None:
             self.panels.draw(self.stage.screen)
-
-    def _instruments(self) -> dict[Corner, NDArray[np.uint8]]:
-        """Draw what lies over the flight."""
-        self.meters.pad = ", ".join(self.devices.names)
-        pictures, room = {}, self.stage.size[0] - 2 * MARGIN
-        if self.flight is not None:
-            pictures[Corner.BOTTOM_LEFT] = self.hud.status_picture(self.flight.status(), self.meters, room)
-        if self.hud.graph_visible:
-            pictures[Corner.TOP_RIGHT] = graph_picture(self.times, self.hud.scale)
-            room -= pictures[Corner.TOP_RIGHT].shape[1] + MARGIN
-        if self.hud.help_visible:
-            lines = help_lines(self.controls.bindings, self.controls.keyboard.legend)
-            pictures[Corner.CENTRE] = self.hud.help_picture(lines, pad=bool(self.devices.names))
-        if (message := self.hud.message_picture(room)) is not None:
-            pictures[Corner.TOP_LEFT] = message
-        return pictures
 
     def _count(self, now: float) -> None:
         self._drawn = now
@@ -335,6 +333,10 @@ class App:
     def on_key_press(self, symbol: int, modifiers: int) -> bool:
         """Take a key; True keeps pyglet's own handler (Esc closes the window) out of it."""
         del modifiers
+        if self.hud.card_visible:
+            welcome.close(self)
+            if self.controls.action(symbol) == "quit":  # meant for the card
+                return True
         return self.controls.on_key_press(symbol)
 
     def on_key_release(self, symbol: int, modifiers: int) -> None:

@@ -112,7 +112,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=_number(float, 0.0, 3600.0), metavar="S", help="of flight; 0: the photo alone [10]")
     parser.add_argument("--size", type=_size, metavar="WxH", help="of keyframes, multiples of 32 [256x160]")
     _add_flight(parser, "autopilot")
-    parser.set_defaults(**vars(ExportOptions()))
+    parser.set_defaults(**vars(ExportOptions()) | _UNSAID)
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
@@ -215,6 +215,8 @@ def _film(arguments: argparse.Namespace, _: list[str]) -> int:
 def _export(arguments: argparse.Namespace, _: list[str]) -> int:
     from viewer import export
 
+    if notice := _take_settings(arguments):
+        print(f"{PROGRAM}: {notice}", file=sys.stderr)
     export.run(_options(ExportOptions, arguments))
     return 0
 

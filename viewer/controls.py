@@ -48,6 +48,8 @@ class Action:
 
 
 _FLY, _CLIMB, _ROLL = "fly forward, left, back, right", "fly down, up", "roll left, right"
+_HOLD, _TIME = "hold speed, height, course: steer what is held and it changes", "pause, one step, slow motion"
+_KEYS = "keyframes: drop one here, list, fly through them"
 _LOOK, _DRAG, _SHOW = "look around", "mouse drag", "show disparity, sky, stretch, holes, keyframe, lookup"
 
 TABLE: tuple[Action, ...] = (
@@ -66,11 +68,21 @@ TABLE: tuple[Action, ...] = (
     Action("fast", "four times as fast", ("Left Shift", "Right Shift"), ("Left stick press",), how="hold"),
     Action("slow", "four times as slow", ("Left Ctrl", "Right Ctrl"), ("Right stick press",), how="hold"),
     Action("speed", "lasting speed", axes=("Throttle",), how="hold", mouse="mouse wheel"),
+    Action("hold_speed", "hold the speed ahead", ("F5",), how="toggle", line=_HOLD),
+    Action("hold_height", "hold the height", ("F6",), how="toggle", line=_HOLD),
+    Action("hold_heading", "hold the course, and look around freely", ("F7",), how="toggle", line=_HOLD),
     Action("hover", "hover", ("Space",), ("B", "Stick button 3")),
     Action("autopilot", "autopilot on, off", ("P",), ("A", "Stick button 4")),
     Action("cinematic", "next cinematic move", ("C",), ("Y",)),
     Action("rewind", "rewind: fly back the way you came", ("R",), ("Pad left",)),
     Action("home", "return to the photo directly", ("Home",), ("Back",)),
+    Action("keyframe", "drop a keyframe here", ("K",), ("Pad right",), line=_KEYS),
+    Action("keyframes", "list of keyframes", ("L",), line=_KEYS),
+    Action("fly_keyframes", "fly through the keyframes", ("J",), line=_KEYS),
+    Action("pause", "pause, go on", ("T",), line=_TIME),
+    Action("step", "one frame further, and pause", (".",), line=_TIME),
+    Action("slow_motion", "slow motion on, off", (",",), line=_TIME),
+    Action("map", "map of the path", ("M",), ("Pad up",)),
     Action("record", "record, stop recording", ("F9",), ("X", "Stick button 5")),
     Action("fullscreen", "full screen", ("F11",)),
     Action("screenshot", "screenshot", ("F12",), ("Pad down", "Stick button 6")),

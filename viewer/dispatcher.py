@@ -42,6 +42,7 @@ class Dispatcher:
         self.speed = self._usual = 1.0
         self.look = LOOK  # radians a pixel
         self.invert_pitch = False  # of mouse and keys; devices have their own
+        self.calm = False  # reduced motion
         self.keyboard = Keyboard()
         self.listener: Callable[[Kind, str], None] | None = None  # takes the next key, button or axis instead of the flight
 
@@ -59,6 +60,7 @@ class Dispatcher:
         """Be bound and answer as ``settings`` say. Raises ControlsError where their bindings cannot be."""
         self.bind(bindings(settings))
         self.look, self.invert_pitch = LOOK * settings.look.sensitivity, settings.look.invert_pitch
+        self.calm = settings.comfort.reduced_motion
         if settings.flight.speed != self._usual:  # else the wheel's choice stays
             self.speed = self._usual = settings.flight.speed
 
@@ -180,4 +182,8 @@ class Dispatcher:
             drag=drag,
             boost=(FAST if "fast" in strength else 1.0) * (SLOW if "slow" in strength else 1.0),
             speed=self.speed,
+            hold_speed="hold_speed" in strength,
+            hold_height="hold_height" in strength,
+            hold_heading="hold_heading" in strength,
+            calm=self.calm,
         ), pressed

@@ -56,6 +56,8 @@ class Hud:
     scale: float = 1.0  # framebuffer pixels per point
     help_visible: bool = False
     graph_visible: bool = False
+    map_visible: bool = False
+    card_visible: bool = False
     _message: str = ""
     _until: float = 0.0
     _reported: dict[str, str | None] = field(default_factory=dict, repr=False)

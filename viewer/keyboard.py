@@ -55,9 +55,12 @@ class Keyboard:
         return PLACES.get(self.scan(symbol)) or NAMES.get(symbol)
 
     def legend(self, name: str) -> str:
-        """Return what is printed on the user's key at the place of ``name``."""
-        letter = self.letter(SCANS[name]) if name in SCANS else ""
-        return (letter.upper() if len(letter.upper()) == 1 else letter) or name
+        """Return what is printed on the user's key at the place of ``name``.
+
+        Digits are printed on all boards, with Shift or without; letters beyond ASCII are not in the typeface of the instruments.
+        """
+        letter = self.letter(SCANS[name]).upper() if name in SCANS and not name.isdigit() else ""
+        return letter if letter.isascii() and letter else name
 
     def scan(self, symbol: int) -> int:
         """Return the scan code of the key that gave ``symbol``, 0 where that does not depend on the layout."""

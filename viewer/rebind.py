@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from core.errors import ControlsError
@@ -24,11 +25,13 @@ def bindings(settings: Settings) -> Bindings:
     for section in (*KINDS, "hold"):
         for action in getattr(changed, section):
             if action not in _ACTIONS:
-                raise ControlsError(f"controls.{section}: no action {action!r}; there are {', '.join(_ACTIONS)}")
+                near = get_close_matches(action, _ACTIONS, 1) or [", ".join(_ACTIONS)]
+                raise ControlsError(f"no action {action!r}; is it {near[0]}?", ("controls", section, action))
     how: dict[str, How] = dict(table.how)
     for action, wanted in changed.hold.items():
         if how[action] == "press":
-            raise ControlsError(f"controls.hold: {action} acts once a press; only what steers can be held or toggled")
+            place = ("controls", "hold", action)
+            raise ControlsError(f"{action} acts once a press; only what steers can be held or toggled", place)
         how[action] = wanted
     bound = Bindings(
         keys=table.keys | {action: tuple(names) for action, names in changed.keys.items()},
@@ -37,7 +40,11 @@ def bindings(settings: Settings) -> Bindings:
         how=how,
     )
     if wrong := conflicts(bound):
-        raise ControlsError(f"controls: {wrong[0]}; bind one of them to something else, or to []")
+        name = wrong[0].split(": ")[0]
+        places = [
+            ("controls", kind, action) for kind in KINDS for action, names in getattr(changed, kind).items() if name in names
+        ]
+        raise ControlsError(f"{wrong[0]}; bind one of them to something else, or to []", places[0])
     return bound
 
 

@@ -17,7 +17,8 @@ import platformdirs
 import tomlkit
 from pydantic import BaseModel, ValidationError
 
-from core.errors import SettingsError
+from core.errors import ControlsError, SettingsError
+from viewer.rebind import bindings
 from viewer.settings import Settings
 
 if TYPE_CHECKING:
@@ -163,11 +164,15 @@ def _parsed(text: str, path: Path) -> dict[str, Any]:
 def _valid(values: dict[str, Any], where: Callable[[tuple[str, ...]], str]) -> Settings:
     """Check values; ``where`` says where a place among them was set."""
     try:
-        return Settings.model_validate(values, strict=True)
+        settings = Settings.model_validate(values, strict=True)
+        bindings(settings)
+    except ControlsError as error:
+        raise SettingsError(f"{where(error.place)}: {error}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = tuple(str(part) for part in first["loc"])
         raise SettingsError(f"{where(place)}: {_told(first, place)}") from error
+    return settings
 
 
 def _told(error: ErrorDetails, place: tuple[str, ...]) -> str:
@@ -177,8 +182,8 @@ def _told(error: ErrorDetails, place: tuple[str, ...]) -> str:
         known = [".".join(path) for path, _ in leaves(Settings())] + [f"{each}." for each in Settings.model_fields]
         near = difflib.get_close_matches(name, known, 1) or difflib.get_close_matches(place[-1], known, 1)
         return f"there is no setting {name}; " + (f"is it {near[0]}?" if near else "`photoflight settings` shows all of them")
-    wrong = error["msg"][:1].lower() + error["msg"][1:]
-    return f"{name} = {error['input']!r}: {wrong.removeprefix('input ').removeprefix('value error, ')}; `photoflight settings` shows what it can be"
+    wrong = (error["msg"][:1].lower() + error["msg"][1:]).removeprefix("input ").removeprefix("value error, ")
+    return f"{name} = {error['input']!r}: {wrong}; `photoflight settings` shows what it can be"
 
 
 def _line_of(text: str, place: tuple[str, ...]) -> int:
@@ -238,7 +243,8 @@ def _edit(document: tomlkit.TOMLDocument, place: tuple[str, ...], value: object)
 
 
 def _write(path: Path, text: str) -> None:
-    """Replace the file as a whole, so that nobody ever reads half of it."""
+    """Replace the file as a whole, so that nobody ever reads half of it; a link to it stays one."""
+    path = path.resolve()
     new = path.with_suffix(".new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -140,6 +140,17 @@ def test_reshape_keeps_the_pose_and_the_photo_covers(flight: Flight) -> None:
         assert flight.frame((60, round(60 / aspect))).newer.lookup.covered.all()
 
 
+def test_reshape_to_a_chosen_field_of_view_and_back(flight: Flight) -> None:
+    flight.reshape(1.5)
+    own = flight.lens
+    flight.reshape(1.5, 0.5)
+    assert flight.camera.intrinsics == flight.lens
+    assert flight.lens.fov[1] == pytest.approx(0.5)
+    assert flight.lens.aspect == pytest.approx(1.5)
+    flight.reshape(1.5)
+    assert flight.lens == own
+
+
 MINUTES = int(os.environ.get("PHOTOFLIGHT_MINUTES", "2"))  # of the long flight: ten minutes fly in about two
 
 

@@ -102,6 +102,12 @@ def test_each_device_answers_as_its_own_settings_say(bench):
     assert bench.dispatcher.poll()[0].pitch == pytest.approx(1.0, abs=1e-3)
 
 
+def test_before_settings_are_read_devices_answer_by_their_defaults(bench):
+    response = bench.devices._response("Alpha")
+    bench.devices.apply(Settings())
+    assert bench.devices._response("Alpha") == response
+
+
 def test_pads_shake_for_a_moment_where_that_is_wanted(bench, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])

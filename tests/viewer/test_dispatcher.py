@@ -69,14 +69,14 @@ def test_presses_are_reported_once_in_order(controls):
     assert controls.poll() == (Steering(), [])
 
 
-def test_every_key_of_the_table_acts(controls):
+def test_every_key_of_the_table_acts():
     for action in TABLE:
         for key in action.keys:
+            controls = Dispatcher()
             press(controls, key)
             steering, pressed = controls.poll()
             assert pressed == ([action.id] if action.how == "press" else [])
             assert (steering == Steering()) == (action.how == "press")
-            controls.release_all()
 
 
 def test_unknown_keys_mean_nothing(controls):
@@ -134,6 +134,23 @@ def test_settings_change_look_bindings_and_speed_in_flight(controls):
     controls.on_mouse_scroll(3)
     controls.apply(Settings.model_validate({"flight": {"speed": 2.0}}))
     assert controls.poll()[0].speed == pytest.approx(4.0), "the wheel's choice stays"
+
+
+def test_holds_stay_until_pressed_again_or_hover_and_are_no_steering(controls):
+    press(controls, "F5", "F6", "F7")
+    controls.release_all()
+    steering, _ = controls.poll()
+    assert steering == Steering(hold_speed=True, hold_height=True, hold_heading=True)
+    assert not steering.touched
+    press(controls, "F6")
+    assert controls.poll()[0] == Steering(hold_speed=True, hold_heading=True)
+    press(controls, "Space")
+    assert controls.poll() == (Steering(), ["hover"])
+
+
+def test_reduced_motion_is_in_every_steering(controls):
+    controls.apply(Settings.model_validate({"comfort": {"reduced_motion": True}}))
+    assert controls.poll() == (Steering(calm=True), [])
 
 
 def test_a_listener_hears_keys_buttons_and_axes_instead_of_the_flight(controls):

@@ -95,7 +95,7 @@ def test_the_same_fingers_fly_on_every_layout(keyboards, layout, variant, typed)
     assert keyboard.numbered_as_usual
     for name, letter in typed.items():
         assert keyboard.place(ord(letter)) == name
-        assert keyboard.legend(name) == letter.upper()
+        assert keyboard.legend(name) == (name if letter in "&ö" else letter.upper())
     for name in ("Space", "Left", "F9", "Left Shift", "Home", "Esc", "Tab"):
         assert keyboard.place(KEYS[name]) == name == keyboard.legend(name)
 

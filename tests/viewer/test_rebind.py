@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import ControlsError
+from core.errors import ControlsError, SettingsError
 from core.steering import Steering
 from viewer.controls import KINDS, TABLE, Bindings, conflicts, help_lines
 from viewer.dispatcher import Dispatcher
@@ -14,7 +14,7 @@ from viewer.keyboard import KEYS
 from viewer.pages import controls_table
 from viewer.rebind import bindings, give, rebind, rehold
 from viewer.settings import Settings
-from viewer.settings_file import load, save
+from viewer.settings_file import load, load_or_default, save
 
 ACTIONS = [action.id for action in TABLE]
 
@@ -88,6 +88,16 @@ def test_a_conflict_is_named_and_changes_nothing():
 def test_what_a_file_may_get_wrong_is_one_line(controls, line):
     with pytest.raises(ControlsError, match=line):
         bindings(Settings.model_validate({"controls": controls}))
+
+
+def test_a_file_that_gives_one_key_to_two_is_told_with_its_line_and_the_defaults_fly(tmp_path):
+    path = tmp_path / "settings.toml"
+    path.write_text('[controls.keys]\nautopilot = ["O"]\nhover = ["W"]\n', encoding="utf-8")
+    loaded = load_or_default(path)
+    assert loaded.settings == Settings()
+    assert loaded.notice.startswith(f"{path}:3: W: both forward and hover; ")
+    with pytest.raises(SettingsError, match=r"settings\.toml:3: W: both"):
+        save(Settings(), rebind(Settings(), "graph", "keys", ("Y",)), path)
 
 
 def test_toggled_actions_stay_until_pressed_again_or_hover():

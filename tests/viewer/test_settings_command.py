@@ -39,9 +39,9 @@ def test_path(path, capsys):
 def test_set_and_reset(path, capsys):
     assert main(["settings", "set", "flight.refiner", "classical"]) == 0
     assert main(["settings", "set", "display.vsync", "false"]) == 0
-    assert main(["settings", "set", "controls.keys.hover", '["H"]']) == 0
+    assert main(["settings", "set", "controls.keys.hover", '["Y"]']) == 0
     settings = load(path, {}).settings
-    assert (settings.flight.refiner, settings.display.vsync, settings.controls.keys) == ("classical", False, {"hover": ["H"]})
+    assert (settings.flight.refiner, settings.display.vsync, settings.controls.keys) == ("classical", False, {"hover": ["Y"]})
     assert main(["settings", "reset", "display.vsync"]) == 0
     assert load(path, {}).settings.display.vsync
     assert load(path, {}).settings.flight.refiner == "classical"

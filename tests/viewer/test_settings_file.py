@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import SettingsError
+from viewer.controls import TABLE
+from viewer.keyboard import KEYS
 from viewer.settings import PadSettings, Settings
 from viewer.settings_file import Watch, leaves, load, load_or_default, save
 
@@ -46,6 +48,13 @@ pads = st.builds(
     rumble=st.booleans(),
 )
 names = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=12)
+free = sorted(set(KEYS) - {key for action in TABLE for key in action.keys})
+bound = st.lists(
+    st.tuples(st.sampled_from([action.id for action in TABLE]), st.sampled_from(free)),
+    max_size=3,
+    unique_by=(lambda pair: pair[0], lambda pair: pair[1]),
+).map(lambda pairs: {action: [key] for action, key in pairs})
+steering = st.sampled_from([action.id for action in TABLE if action.how != "press"])
 any_settings = st.builds(
     lambda speed, seed, quality, pad, devices, keys, hold: Settings.model_validate(
         {
@@ -61,8 +70,8 @@ any_settings = st.builds(
     st.sampled_from(["auto", "full", "half", "quarter"]),
     pads,
     st.dictionaries(names, pads, max_size=2),
-    st.dictionaries(names, st.lists(names, max_size=3), max_size=3),
-    st.dictionaries(names, st.sampled_from(["hold", "toggle"]), max_size=2),
+    bound,
+    st.dictionaries(steering, st.sampled_from(["hold", "toggle"]), max_size=2),
 )
 
 
@@ -168,6 +177,15 @@ def test_a_read_only_folder_is_told(mine):
         save(read(mine), Settings(), mine)
     mine.parent.chmod(0o700)
     assert mine.read_text() == FILE
+
+
+def test_a_link_to_the_file_stays_one(mine, tmp_path):
+    link = tmp_path / "link.toml"
+    link.symlink_to(mine)
+    save(read(link), Settings.model_validate({"flight": {"speed": 4.0}}), link)
+    assert link.is_symlink()
+    assert read(mine).flight.speed == 4.0
+    assert list(mine.parent.iterdir()) == [mine]
 
 
 def test_a_saved_file_is_noticed_once(mine):

@@ -9,7 +9,7 @@ from imgui_bundle import imgui
 from core.errors import ControlsError
 from viewer.controls import KINDS, TABLE, Bindings
 from viewer.panel.page import Page
-from viewer.rebind import rebind, rehold
+from viewer.rebind import give, rebind, rehold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,7 +101,7 @@ class ControlsPage(Page):
                 self._take(lambda settings, each=each: rebind(settings, action, each, ()))  # type: ignore[misc]
         elif (kind == "keys") == (column == "key"):
             self._ask(None)
-            self._take(lambda settings: rebind(settings, action, kind, (name,)))
+            self._take(lambda settings: give(settings, action, kind, name))
 
     def _reset(self, action: Action, changed: list[Kind]) -> None:
         for kind in changed:

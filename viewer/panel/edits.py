@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING
 
 from core.errors import PhotoflightError
-from viewer.settings_file import save
 
 if TYPE_CHECKING:
     from viewer.app import App
@@ -49,7 +48,7 @@ class Edits:
             return
         self._due = 0.0
         try:
-            save(self._written, self._latest)
+            self._app.keep(self._written, self._latest)
         except PhotoflightError as error:
             self._app.hud.say(str(error))
         self._written = self._latest

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from viewer.panel.controls_page import ControlsPage
 from viewer.panel.edits import Edits
 from viewer.panel.export_page import ExportPage
+from viewer.panel.keyframes_page import KeyframesPage
 from viewer.panel.moves_page import MovesPage
 from viewer.panel.panels import Panels
 from viewer.panel.settings_page import SettingsPage
@@ -18,4 +19,5 @@ if TYPE_CHECKING:
 def make_panels(app: App) -> Panels:
     """Return the panel of ``app``, closed."""
     edits = Edits(app)
-    return Panels(app, edits, [SettingsPage(edits), ControlsPage(edits, app.controls), MovesPage(app), ExportPage(app)])
+    pages = [SettingsPage(edits), ControlsPage(edits, app.controls), MovesPage(app), KeyframesPage(app), ExportPage(app)]
+    return Panels(app, edits, pages)
