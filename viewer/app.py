@@ -150,7 +150,7 @@ class App:
         self.stage.size = self.window.get_framebuffer_size()
         self.hud.scale = self.window.get_pixel_ratio() * self.settings.display.hud_scale
         if self.flight is not None:
-            self.flight.reshape(self.stage.size[0] / self.stage.size[1])
+            self.flight.reshape(self.stage.size[0] / self.stage.size[1], math.radians(self.settings.view.field_of_view))
 
     def _listen(self) -> Hotkey | None:
         """Let F9 record while another window has the focus, where the system allows it."""
@@ -182,7 +182,7 @@ class App:
             self.flight.close()
         self.flight, self.photo = loaded.flight, loaded.photo
         width, height = self.stage.size
-        self.flight.reshape(width / height)
+        self._fit()
         self.flight.engage(self._first_pilot)
         self._first_pilot = "manual"
         self.stage.enter(self.flight.dome)
