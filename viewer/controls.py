@@ -96,7 +96,7 @@ TABLE: tuple[Action, ...] = (
     Action("view_flight", "show the flight", ("0",)),
     Action("settings", "settings and controls: a panel over the flight", ("Tab",), ("Start",)),
     Action("graph", "graph of frame times", ("G",)),
-    Action("help", "this help", ("H",), ("Guide",)),
+    Action("help", "all of the controls", ("H",), ("Guide",)),
     Action("quit", "quit", ("Esc",)),
 )
 

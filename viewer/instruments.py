@@ -35,10 +35,11 @@ def instruments(app: App) -> dict[Corner, NDArray[np.uint8]]:
         pictures[Corner.TOP_RIGHT] = graph_picture(app.times, hud.scale)
         room -= pictures[Corner.TOP_RIGHT].shape[1] + MARGIN
     if hud.help_visible:
-        lines = help_lines(controls.bindings, controls.keyboard.legend)
-        pictures[Corner.CENTRE] = hud.help_picture(lines, pad=app.devices.has(Gamepad), stick=app.devices.has(FlightStick))
+        table = help_lines(controls.bindings, controls.keyboard.legend)
+        pictures[Corner.CENTRE] = hud.help_picture(table, pad=app.devices.has(Gamepad), stick=app.devices.has(FlightStick))
     elif hud.card_visible:
-        pictures[Corner.CENTRE] = hud.card_picture(card(controls.bindings, controls.keyboard.legend, pad=app.devices.has(Gamepad)))
+        lines = card(controls.bindings, controls.keyboard.legend, pad=app.devices.has(Gamepad))
+        pictures[Corner.CENTRE] = hud.card_picture(lines)
     if (message := hud.message_picture(room)) is not None:
         pictures[Corner.TOP_LEFT] = message
     return pictures

@@ -47,9 +47,9 @@ def _dolly(u: float, reach: float) -> NDArray[np.float64]:
 
 
 def _through(u: float, reach: float) -> NDArray[np.float64]:
-    """Far ahead, past what stands at the reach, rising a little over the land between."""
+    """Far ahead, most of the way to what stands at the reach, rising a little over the land between."""
     e = smootherstep(u)
-    return _pose(0.0, 0.06 * reach * e, 1.2 * reach * e)
+    return _pose(0.0, 0.06 * reach * e, 0.75 * reach * e)  # from 0.9 on a forest's trunks fill the view
 
 
 def _orbit(u: float, reach: float) -> NDArray[np.float64]:
@@ -105,7 +105,7 @@ def gap(surroundings: Surroundings, lens: Intrinsics) -> float:
     band = surroundings.disparity[int(0.4 * h) : int(0.65 * h), int(0.2 * w) : int(0.8 * w)]
     depth = 1.0 / np.maximum(np.percentile(band, 80, axis=0), 0.05)
     side = (np.arange(len(depth)) + 0.5) / len(depth) - 0.5
-    weight = (depth / depth.max()) ** 4  # the deepest columns count, without jumping from gap to gap
+    weight = (depth / depth.max()) ** 8  # the deepest columns count, without jumping from gap to gap
     return math.atan(0.6 * float((weight * side).sum() / weight.sum()) / lens.fx)
 
 
