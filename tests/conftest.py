@@ -74,6 +74,8 @@ def _egl():
         context = moderngl.create_standalone_context(backend="egl")
     except Exception as error:  # noqa: BLE001 - moderngl raises no other type where a driver is missing or old
         pytest.skip(f"no offscreen OpenGL 3.3 here ({error})")
+    with context:
+        pass  # it is current from the start, and no window could be opened beside it
     yield context
     context.release()
 

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from core.flight import Flight
     from core.frame import Frame
     from core.photo import Photo
-    from core.pilots.path import Path as CameraPath
     from viewer.capture import Capture
     from viewer.hotkey import Hotkey
     from viewer.loader import Loaded
@@ -76,7 +75,7 @@ class App:
         self.times = FrameTimes(1.0 / display_rate(self.window))  # asked for once: drivers may take long over the answer
         self.flight: Flight | None = None
         self.capture: Capture | None = None
-        self.track: CameraPath | None = None  # where the camera went while it recorded
+        self.recorded: tuple[Flight, Photo, int] | None = None  # which flight is recorded, from which tick on
         self.closing: Recorder | None = None  # a recording that has ended and is still being written
         self.saver = Saver()
         self.panels: Panels | None = None  # from the first flight on
@@ -220,8 +219,6 @@ class App:
             dt = self.clock.flown(dt, self.times.period)
             self.flight.advance(dt, steering)
             self.devices.rumble(contact(self.flight))
-            if self.track is not None:
-                self.track.record(self.flight.camera.world_from_camera, dt)
         self.times.mark(Part.FLY)
         moving = self.flight is not None and not self.flight.still and not self.clock.paused
         panel = self.panels is not None and bool(self.panels.page)

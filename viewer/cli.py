@@ -95,7 +95,9 @@ def _add_fly(parser: argparse.ArgumentParser) -> None:
 def _add_film(parser: argparse.ArgumentParser) -> None:
     _add_scene(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="MP4 to write [flight.mp4]")
-    parser.add_argument("--seconds", type=_number(float, 0.04, 36_000.0), metavar="S", help="length of the film [20]")
+    parser.add_argument(
+        "--seconds", type=_number(float, 0.04, 36_000.0), metavar="S", help="length of the film [the flight's, or 20]"
+    )
     parser.add_argument("--size", type=_size, metavar="WxH", help="of the film [1280x720]")
     parser.add_argument("--fps", type=_number(float, 1.0, 240.0), metavar="N", help="frames per second [30]")
     parser.add_argument("--frames", type=Path, metavar="DIR", help="write every frame as PNG there, with cameras.json")
@@ -140,7 +142,9 @@ def _add_scene(parser: argparse.ArgumentParser, *, own_depth: bool = True) -> No
 
 
 def _add_flight(parser: argparse.ArgumentParser, pilot: str) -> None:
-    parser.add_argument("--pilot", metavar="NAME|FILE", help=f"manual, autopilot, a cinematic move, a path file [{pilot}]")
+    parser.add_argument(
+        "--pilot", metavar="NAME|FILE", help=f"manual, autopilot, a cinematic move, a path or flight file [{pilot}]"
+    )
     refiners = f"{', '.join(GENERATORS)}, or a weights file"
     parser.add_argument(
         "--refiner", type=_refiner, metavar="NAME|FILE", help=f"what paints new land: {refiners} [of the settings: auto]"

@@ -86,6 +86,7 @@ TABLE: tuple[Action, ...] = (
     Action("record", "record, stop recording", ("F9",), ("X", "Stick button 5")),
     Action("fullscreen", "full screen", ("F11",)),
     Action("screenshot", "screenshot", ("F12",), ("Pad down", "Stick button 6")),
+    Action("save_flight", "save the flight so far, for a film of it", ("F3",)),
     Action("view_disparity", "show disparity", ("1",), line=_SHOW),
     Action("view_sky", "show the sky's share", ("2",), line=_SHOW),
     Action("view_stretch", "show stretch", ("3",), line=_SHOW),

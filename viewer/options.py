@@ -45,7 +45,7 @@ class FilmOptions(SceneOptions):
     """A film of a flight, made without a window."""
 
     output: Path = Path("flight.mp4")
-    seconds: float = 20.0
+    seconds: float | None = None  # None: the length of the flight that is flown again, else 20
     fps: float = 30.0
     size: tuple[int, int] = (1280, 720)  # (width, height)
     pilot: str = "autopilot"

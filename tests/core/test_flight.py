@@ -15,7 +15,8 @@ from handmade import CopyGenerator, RaisingGenerator, keyframe
 
 from core.classical import ClassicalGenerator
 from core.errors import PilotError
-from core.flight import FADE_SECONDS, Flight, FlightSettings, ground_clearance
+from core.flight import Flight, FlightSettings
+from core.sight import FADE_SECONDS, ground_clearance
 from core.steering import Steering, Surroundings
 
 if TYPE_CHECKING:
