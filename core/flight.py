@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.camera import Camera, angles, turn
+from core.comfort import narrowed
 from core.flight_log import DRAG_STEPS, Arrival, FlightLog, Happening, from_steps, in_steps
 from core.frame import Frame, Layer
 from core.generator import on_gpu
@@ -101,6 +102,7 @@ class Flight:
         self.sight = Sight(self.world)
         self.tick = 0  # of ``TICK`` seconds
         self.rest = 0.0  # seconds since then
+        self._calm = False
         self.log = FlightLog()
         self.track = [self.craft.camera.world_from_camera]  # every ``TRACK_TICKS``
         self._drag = np.zeros(2)  # radians of mouse look that are not flown yet
@@ -121,9 +123,10 @@ class Flight:
     @property
     def camera(self) -> Camera:
         """The display camera, now: where the last tick left it, carried on by its motion."""
-        if self.rest == 0.0:
-            return self.craft.camera
-        return glide(self.craft, self.craft.motion, self.rest, Response()).camera
+        camera = self.craft.camera
+        if self.rest > 0.0:
+            camera = glide(self.craft, self.craft.motion, self.rest, Response()).camera
+        return narrowed(camera, self.craft.motion) if self._calm else camera
 
     @property
     def time(self) -> float:
@@ -214,6 +217,7 @@ class Flight:
             self._collect(arrival)
         self.log.steer(self.tick, steered, drag)
         steering = from_steps(steered, drag)
+        self._calm = steering.calm
         if steering.touched and not isinstance(self.pilot, ManualPilot):
             self.pilot = ManualPilot()
         self.craft = self.pilot.advance(self.craft, steering, self.surroundings, TICK)
