@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from handmade import CopyGenerator, keyframe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.camera import Camera, Intrinsics, rigid, turn
 from core.errors import PilotError
+from core.flight import Flight, FlightSettings
+from core.flight_log import FlightLog
 from core.pilots import make_pilot
 from core.pilots.keyed_path import PREFIX, Key, KeyedPath
 from core.steering import Craft, Steering
@@ -178,3 +182,31 @@ def test_damage_is_told_in_one_line(text, said, tmp_path):
         (tmp_path / "k.json").write_text(text)
         with pytest.raises(PilotError, match=r"k\.json: "):
             make_pilot(str(tmp_path / "k.json"))
+
+
+def test_keys_and_holds_are_flown_again_from_the_log():
+    """Whoever is given the controls by a text, and every switch of the steering, is in the log."""
+    path = KeyedPath(tuple(Key(rigid(turn(0.2 * z), np.array([0.1 * z, 0.0, 0.4 * z])), 1.0) for z in range(3)))
+    settings = FlightSettings(aspect=1.6, refine_size=(64, 40), lockstep=True)
+    flown = Flight(keyframe(), CopyGenerator(), settings)
+    cameras = []
+    for i in range(150):
+        if i == 40:
+            flown.engage(PREFIX + path.text)
+        steering = Steering(
+            advance=float(i < 20),
+            strafe=float(i > 120),
+            hold_speed=10 < i < 30,
+            hold_height=i > 90,
+            hold_heading=i > 100,
+            calm=i > 60,
+        )
+        flown.advance(1.0 / 60.0, steering)
+        cameras.append(flown.camera)
+    again = Flight(keyframe(), CopyGenerator(), replace(settings, replay=FlightLog.of(flown.log.document())))
+    for camera in cameras:
+        again.advance(1.0 / 60.0, Steering())
+        np.testing.assert_array_equal(again.camera.world_from_camera, camera.world_from_camera)
+        assert again.camera.intrinsics == camera.intrinsics
+    flown.close()
+    again.close()
