@@ -11,11 +11,12 @@ import numpy as np
 
 from core.camera import Camera
 from core.compose import compose
-from core.flight import REFINE_STEP, coarse
+from core.flight import REFINE_STEP
 from core.frame import Layer
 from core.pilots import make_pilot
 from core.pilots.pilot import BASE_SPEED, ManualPilot
 from core.refiner import as_keyframe
+from core.sight import coarse
 from core.sky import Dome
 from core.steering import Craft, Steering
 from core.warp import make_warper, warp

@@ -15,7 +15,8 @@ from handmade import CopyGenerator, RaisingGenerator, keyframe
 
 from core.classical import ClassicalGenerator
 from core.errors import PilotError
-from core.flight import FADE_SECONDS, Flight, FlightSettings, ground_clearance
+from core.flight import Flight, FlightSettings
+from core.sight import FADE_SECONDS, ground_clearance
 from core.steering import Steering, Surroundings
 
 if TYPE_CHECKING:
@@ -137,6 +138,17 @@ def test_reshape_keeps_the_pose_and_the_photo_covers(flight: Flight) -> None:
     for aspect in (0.5, 1.0, 3.0):
         flight.reshape(aspect)
         assert flight.frame((60, round(60 / aspect))).newer.lookup.covered.all()
+
+
+def test_reshape_to_a_chosen_field_of_view_and_back(flight: Flight) -> None:
+    flight.reshape(1.5)
+    own = flight.lens
+    flight.reshape(1.5, 0.5)
+    assert flight.camera.intrinsics == flight.lens
+    assert flight.lens.fov[1] == pytest.approx(0.5)
+    assert flight.lens.aspect == pytest.approx(1.5)
+    flight.reshape(1.5)
+    assert flight.lens == own
 
 
 MINUTES = int(os.environ.get("PHOTOFLIGHT_MINUTES", "2"))  # of the long flight: ten minutes fly in about two
