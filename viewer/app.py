@@ -82,8 +82,7 @@ class App:
         self.running = True
         self._watch = Watch()
         self.apply(self.settings)
-        if loaded.notice:
-            self.hud.say(loaded.notice)
+        self._notice = loaded.notice  # told by the first flight: until then the screen says what is being opened
         self._focused = False
         self._loader = Loader(options)
         self._hotkey = self._listen() if options.hotkey else None
@@ -194,7 +193,8 @@ class App:
             self.panels.rehearse(self.stage.screen)
             self.hud.card_visible = not self.settings.welcome.seen
         self.window.set_caption(f"{loaded.photo.path.name} - photoflight")
-        self.hud.say(loaded.notice or "H shows the controls")
+        self.hud.say("; ".join(filter(None, (self._notice, loaded.notice))) or "H shows the controls")
+        self._notice = ""
         self._changed = True
         gc.unfreeze()  # the flight before this one may go
         gc.collect()

@@ -109,7 +109,12 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     _add_scene(parser)
     parser.add_argument("--to", type=Path, metavar="FILE|DIR", help="cloud.ply, mesh.ply, scene.glb, or a folder [scene.glb]")
     parser.add_argument("--as", dest="kind", choices=KINDS, help="what to write [what the name given with --to asks for]")
-    parser.add_argument("--seconds", type=_number(float, 0.0, 3600.0), metavar="S", help="of flight; 0: the photo alone [10]")
+    parser.add_argument(
+        "--seconds",
+        type=_number(float, 0.0, 3600.0),
+        metavar="S",
+        help="of flight; 0: the photo alone [10, or all of a flight file]",
+    )
     parser.add_argument("--size", type=_size, metavar="WxH", help="of keyframes, multiples of 32 [256x160]")
     _add_flight(parser, "autopilot")
     parser.set_defaults(**vars(ExportOptions()) | _UNSAID)

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 from core.errors import PilotError
 from core.export import check_target, export_world, kind_of
+from viewer.options import FilmOptions
 
 if TYPE_CHECKING:
     from core.flight import Flight
     from core.keyframe import Keyframe
+    from core.photo import Photo
     from viewer.options import ExportOptions
 
+SECONDS = 10.0  # of a flight of which nothing else is known
 _STEPS = 30  # of flight a second; keyframes are due at most every sixth
 
 
@@ -29,10 +32,10 @@ def run(options: ExportOptions) -> None:
     options = with_photo(options)
     kind = options.kind or kind_of(options.to)
     check_target(options.to, kind)
-    _, keyframe, notice = keyframe_of(options.photo, options)
+    photo, keyframe, notice = keyframe_of(options.photo, options)
     if notice:
         print(notice, file=sys.stderr)
-    flight = flown(keyframe, options)
+    flight = flown(keyframe, options, photo)
     try:
         print(export_world(flight.world, flight.dome, options.to, kind))
     finally:
@@ -57,31 +60,24 @@ def with_photo(options: ExportOptions) -> ExportOptions:
     return replace(options, photo=photo, pilot=str(file))
 
 
-def flown(keyframe: Keyframe, options: ExportOptions) -> Flight:
+def flown(keyframe: Keyframe, options: ExportOptions, photo: Photo | None = None) -> Flight:
     """Fly into the photo ``keyframe`` in lockstep, to the end; the same photo, pilot and seed make the same world.
 
-    Raises PilotError.
+    A flight file of ``photo`` is flown again, as a film would be. Raises PilotError.
     """
     from tqdm import tqdm
 
-    from core.flight import Flight, FlightSettings
-    from core.pilots import make_pilot
-    from core.pilots.cinematic import scene_reach
     from core.steering import Steering
-    from core.warp.lookup import THIN
-    from viewer.loader import generator_of
+    from viewer.film import flight_of, record_of, seconds_of
 
-    reach = scene_reach(keyframe.disparity, keyframe.geometry_sky)
-    pilot = make_pilot(options.pilot, options.seed, reach, options.seconds or None)
-    generator, notice = generator_of(options)
-    if notice:
-        print(notice, file=sys.stderr)
-    width, height = options.size
-    settings = FlightSettings(width / height, refine_size=options.size, lockstep=True, refine_larger=False, seed=options.seed)
-    flight = Flight(keyframe, generator, settings)
-    flight.pilot = pilot
-    for _ in tqdm(range(round(options.seconds * _STEPS)), unit="step", disable=None):
-        flight.frame(THIN)  # all that pilots see
+    film = FilmOptions(
+        size=options.size, pilot=options.pilot, refiner=options.refiner, seed=options.seed, seconds=options.seconds
+    )
+    if options.seconds is None and record_of(film) is None:
+        film = replace(film, seconds=SECONDS)
+    seconds = 0.0 if options.seconds == 0.0 else seconds_of(film)
+    flight = flight_of(keyframe, film, photo, options.size)
+    for _ in tqdm(range(round(seconds * _STEPS)), unit="step", disable=None):
         flight.advance(1.0 / _STEPS, Steering())
     if flight.refiner.last_error is not None:
         print(flight.refiner.last_error, file=sys.stderr)

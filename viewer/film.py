@@ -133,7 +133,9 @@ def shots(keyframe: Keyframe, options: FilmOptions, photo: Photo | None = None) 
             print(flight.refiner.last_error, file=sys.stderr)
 
 
-def flight_of(keyframe: Keyframe, options: FilmOptions, photo: Photo | None = None) -> Flight:
+def flight_of(
+    keyframe: Keyframe, options: FilmOptions, photo: Photo | None = None, refine_size: tuple[int, int] = (256, 160)
+) -> Flight:
     """Make the flight that a film shows, at its beginning; what differs from what was asked for is told on standard error.
 
     A flight file is flown again by its log where everything it was made from is there, ``photo`` above all; otherwise the poses
@@ -156,7 +158,7 @@ def flight_of(keyframe: Keyframe, options: FilmOptions, photo: Photo | None = No
         again = _flown_again(keyframe, generator, record, photo, options)
         if again is not None:
             return again
-    settings = FlightSettings(options.size[0] / options.size[1], lockstep=True, seed=options.seed)
+    settings = FlightSettings(options.size[0] / options.size[1], refine_size, lockstep=True, seed=options.seed)
     flight = Flight(keyframe, generator, settings)
     flight.pilot = pilot
     return flight

@@ -60,7 +60,7 @@ class ExportOptions(SceneOptions):
 
     to: Path = Path("scene.glb")  # .ply, .glb, or a folder
     kind: Kind | None = None  # None: what the name of ``to`` asks for
-    seconds: float = 10.0
+    seconds: float | None = None  # None: 10, or all of a flight file
     size: tuple[int, int] = (256, 160)  # (width, height) of keyframes
     pilot: str = "autopilot"
     refiner: str = GENERATORS[0]
