@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
+from window_loop import turn_until
 
 from viewer import actions, film
 from viewer.loader import keyframe_of
 from viewer.options import FilmOptions, FlyOptions
-
-from .test_window import turn_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,13 +6,13 @@ import math
 import os
 import subprocess
 import sys
-import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from fake_devices import FakePad
+from window_loop import turn, turn_until
 
 from viewer.frame_times import Part
 from viewer.options import FlyOptions
@@ -20,29 +20,10 @@ from viewer.settings_file import settings_path
 from viewer.stage import Corner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from viewer.app import App
-
-
-def turn(app: App, times: int = 1) -> None:
-    """Run the window's loop for some frames."""
-    for _ in range(times):
-        app.times.begin()
-        app.window.switch_to()
-        app.window.dispatch_events()
-        app._take_loaded()
-        app._step(1.0 / 30.0, time.perf_counter())
-        assert app.stage.context.error == "GL_NO_ERROR"
-
-
-def turn_until(app: App, condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60.0
-    while not condition():
-        assert time.monotonic() < end
-        turn(app)
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")

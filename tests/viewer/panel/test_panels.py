@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import time
 import tomllib
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from window_loop import turn, turn_until
 
 from viewer.options import FlyOptions
 from viewer.settings_file import settings_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -21,24 +21,6 @@ if TYPE_CHECKING:
     from viewer.app import App
 
 TAB, ESCAPE, SIZE = 0xFF09, 0xFF1B, (800, 600)
-
-
-def turn(app: App, times: int = 1) -> None:
-    for _ in range(times):
-        app.times.begin()
-        app.window.switch_to()
-        app.window.dispatch_events()
-        app._take_loaded()
-        app._step(1.0 / 30.0, time.perf_counter())
-        assert app.stage.context.error == "GL_NO_ERROR"
-
-
-def turn_until(app: App, condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60.0
-    while not condition():
-        assert time.monotonic() < end
-        turn(app)
-        time.sleep(0.02)
 
 
 def press(app: App, symbol: int) -> None:
