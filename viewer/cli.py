@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from core.errors import PhotoflightError
 from core.generator import GENERATORS, WEIGHTS_SUFFIX
+from viewer import weights_command
 from viewer.options import PERCEPTIONS, BenchOptions, DepthOptions, EvaluateOptions, FilmOptions, FlyOptions
 from viewer.provenance import program_version
 
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         "--gpu", action="store_true", help="measure what an NVIDIA GPU computes, part by part, beside its bandwidth"
     )
     _add_evaluate(commands.add_parser("evaluate", help="measure how well generators fly, on any photos"))
+    weights_command.add_arguments(commands.add_parser("weights", help="take published weights from a file"))
     commands.add_parser("train", help="train the generator from single photos (--help tells more)", add_help=False)
     commands.add_parser("train-perception", help="train the perception network (--help tells more)", add_help=False)
     return parser
@@ -202,6 +204,11 @@ def _bench(arguments: argparse.Namespace, _: list[str]) -> int:
     return 0
 
 
+def _weights(arguments: argparse.Namespace, _: list[str]) -> int:
+    weights_command.run(arguments.file)
+    return 0
+
+
 def _train(_: argparse.Namespace, rest: list[str]) -> int:
     from core.training import generator
 
@@ -223,6 +230,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "doctor": _doctor,
     "bench": _bench,
     "evaluate": _evaluate,
+    "weights": _weights,
     "train": _train,
     "train-perception": _train_perception,
 }

@@ -49,7 +49,14 @@ def prepared(image: NDArray[np.uint8], disparity: NDArray[np.float32], sky: NDAr
     far = (canvas[..., 3] < _FAR_SKY) & (np.asarray(label) > 0)
     threshold = float(np.percentile(canvas[..., 3][far], 95)) if far.any() else 0.0
     view = cv2.resize(np.ascontiguousarray(rgbd[crop]), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    return Prepared(_tensor(view), _tensor(canvas), lens(SIDE), lens(side), threshold, float(far.mean()))
+    return Prepared(
+        _tensor(np.asarray(view, np.float32)),
+        _tensor(np.asarray(canvas, np.float32)),
+        lens(SIDE),
+        lens(side),
+        threshold,
+        float(far.mean()),
+    )
 
 
 def lens(side: int) -> Tensor:

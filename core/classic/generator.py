@@ -29,8 +29,8 @@ _FARTHEST = 0.01
 class ClassicGenerator:
     """A ``core.generator.Generator``: holes and worn land are the released network's, sky and sharp pixels stay as they are.
 
-    The network sees views at the height it was trained on, 128 pixels, and as wide as they are. The same seed and view give the same
-    picture.
+    The network sees views at the height it was trained on, 128 pixels, and as wide as they are. The same seed and view
+    give the same picture.
     """
 
     name = "classic"
@@ -63,10 +63,10 @@ class ClassicGenerator:
         known = done.view.mask.astype(np.float32)
         height, width = known.shape
         columns = max(1, round(SIDE * width / height / _STRIDE)) * _STRIDE
-        seen = np.dstack([done.land * known[..., None], np.maximum(done.disparity, _FARTHEST) * known, known])
-        small = np.asarray(cv2.resize(seen, (columns, SIDE), interpolation=cv2.INTER_AREA), np.float32)
-        small[..., :4] *= small[..., 4:] > 0.9
-        small[..., 4] = small[..., 4] > 0.9
+        rgbd = np.dstack([done.land, np.maximum(done.disparity, _FARTHEST)]) * known[..., None]
+        share = np.asarray(cv2.resize(known, (columns, SIDE), interpolation=cv2.INTER_AREA))
+        mask = (share > 0.9).astype(np.float32)[..., None]
+        small = np.dstack([np.asarray(cv2.resize(rgbd, (columns, SIDE), interpolation=cv2.INTER_AREA), np.float32) * mask, mask])
         inputs = torch.from_numpy(small.transpose(2, 0, 1))[None] * 2.0 - 1.0
         pose = zlib.crc32(view.camera.world_from_camera.tobytes())
         random = torch.Generator().manual_seed(self._seed << 32 | pose)
@@ -82,7 +82,7 @@ class ClassicGenerator:
 def styled_network(
     network: ClassicNetwork, mean: Tensor, view: Tensor, seed: int, precision: torch.dtype = torch.float32
 ) -> StyledNetwork:
-    """Return ``network`` in the style of the start ``view`` (1, 4, 128, 128) in [0, 1]; ``seed`` decides z and, as released, dropout."""
+    """Return ``network`` in the style of the start ``view`` (1, 4, 128, 128) in [0, 1]; ``seed`` decides z and dropout."""
     random = torch.Generator().manual_seed(seed)
     with torch.inference_mode():
         w = truncated(network.mapped(torch.randn(1, LATENT, generator=random)), mean)
@@ -92,15 +92,14 @@ def styled_network(
 def _square(photo: Keyframe) -> Tensor:
     """Return RGB and disparity (1, 4, 128, 128) of the middle of ``photo``."""
     disparity = np.where(photo.geometry_sky >= 0.5, np.float32(_FARTHEST), photo.disparity)
-    picture = _middle(photo.image).astype(np.float32) / np.float32(255.0)
+    picture = _middle(photo.image.astype(np.float32)) / np.float32(255.0)
     rgbd = np.dstack([picture, _middle(disparity)])
     return torch.from_numpy(np.ascontiguousarray(rgbd.transpose(2, 0, 1)))[None]
 
 
-def _middle(array: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uint8] | NDArray[np.float32]:
+def _middle(array: NDArray[np.float32]) -> NDArray[np.float32]:
     height, width = array.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     square = np.ascontiguousarray(array[top : top + side, left : left + side])
-    out: NDArray[np.uint8] | NDArray[np.float32] = np.asarray(cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
-    return out
+    return np.asarray(cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.float32)

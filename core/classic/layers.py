@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -115,9 +115,9 @@ class ConvLayer(nn.Sequential):
 
     def ready(self, dtype: torch.dtype) -> Convolution:
         """Return it with all factors in its weights."""
-        weight, bias = self[-2].weight, self[-1].bias
+        weight, bias = cast("Weight", self[-2]).weight, cast("Bias", self[-1]).bias
         scaled = weight * (_GAIN / math.sqrt(weight[0].numel()))
-        low_pass = _depthwise(self[0].kernel, weight.shape[1], dtype) if self._down else None
+        low_pass = _depthwise(cast("Fir", self[0]).kernel, weight.shape[1], dtype) if self._down else None
         return Convolution(packed(scaled, dtype), (bias * _GAIN).to(dtype), "down" if self._down else "same", low_pass)
 
 
@@ -133,7 +133,7 @@ class ModulatedConv(nn.Module):
 
     def modulated(self, code: Tensor, *, demodulate: bool) -> Tensor:
         """Return the weight (outputs, inputs, k, k) that the style ``code`` (1, style) makes."""
-        weight = self.weight[0] * (1.0 / math.sqrt(self.weight[0, 0].numel()))
+        weight: Tensor = self.weight[0] * (1.0 / math.sqrt(self.weight[0, 0].numel()))
         weight = weight * self.modulation(code)[0, :, None, None]
         if demodulate:
             weight = weight * torch.rsqrt(weight.square().sum((1, 2, 3), keepdim=True) + _EPSILON)

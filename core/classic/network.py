@@ -107,10 +107,11 @@ class ClassicNetwork(nn.Module):
     @torch.inference_mode()
     def mean_latent(self, z: Tensor) -> Tensor:
         """Return the mean of w (1, 512) over latents ``z`` (n, 512)."""
-        total = sum(
-            (self.mapped(part).sum(0, dtype=torch.float64) for part in z.split(5000)), torch.zeros(LATENT, dtype=torch.float64)
+        parts = [self.mapped(part).sum(0, dtype=torch.float64) for part in torch.split(z, 5000)]
+            (self.mapped(part).sum(0, dtype=torch.float64) for part in torch.split(z, 5000)),
+            torch.zeros(LATENT, dtype=torch.float64),
         )
-        return (total / len(z)).float()[None]
+        return (torch.stack(parts).sum(0) / len(z)).float()[None]
 
     def global_code(self, rgbd: Tensor, random: torch.Generator | None = None) -> Tensor:
         """Return the code (1, 512) of the start view ``rgbd`` (1, 4, 128, 128) in [-1, 1].
@@ -120,7 +121,7 @@ class ClassicNetwork(nn.Module):
         x = rgbd
         for layer in self.style_encoder.ready(torch.float32):
             x = layer(x)
-        code: Tensor = self.style_encoder.E["4x4"].Dense0(x.flatten(1))  # type: ignore[operator, union-attr]
+        code: Tensor = self.style_encoder.E["4x4"].Dense0(x.flatten(1))  # type: ignore[operator]
         if random is None:
             return code
         kept = torch.rand(code.shape, generator=random) >= _DROPPED

@@ -46,7 +46,7 @@ def turned_canvas(prepared: Prepared, camera_from_world: Tensor) -> Tensor:
 
 
 def sky_corrected(rgbd: Tensor, canvas: Tensor, threshold: float) -> Corrected:
-    """Lay the sky of ``canvas`` (1, 5, h, w) over ``rgbd`` (1, 4, h, w), both in [0, 1]; sky is below ``threshold`` in disparity."""
+    """Lay the sky of ``canvas`` (1, 5, h, w) over ``rgbd`` (1, 4, h, w), in [0, 1]; sky is below ``threshold`` in disparity."""
     hit = canvas[:, 4:] > _HIT
     land = ~(hit & (canvas[:, 3:4] < threshold))
     padding = _ERODED // 2  # outside the frame nothing is land, so that its border is not eroded

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
-from classic_weights import synthetic_weights
 
 from core.classic.canvas import Prepared, prepared
-from core.classic.checkpoint import checked
 from core.classic.network import ClassicNetwork, StyledNetwork, truncated
 from core.classic.pilot import PilotState, targets
 from core.classic.rollout import rollout
@@ -39,9 +37,10 @@ def start(golden: Arrays) -> Prepared:
 
 
 @pytest.fixture(scope="module")
-def network() -> ClassicNetwork:
+def network(golden: Arrays, state: dict[str, torch.Tensor]) -> ClassicNetwork:
+    assert golden  # or nothing is built
     out = ClassicNetwork().requires_grad_(requires_grad=False)
-    out.load_state_dict(checked(synthetic_weights()))
+    out.load_state_dict(state)
     return out
 
 
