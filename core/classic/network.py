@@ -108,9 +108,6 @@ class ClassicNetwork(nn.Module):
     def mean_latent(self, z: Tensor) -> Tensor:
         """Return the mean of w (1, 512) over latents ``z`` (n, 512)."""
         parts = [self.mapped(part).sum(0, dtype=torch.float64) for part in torch.split(z, 5000)]
-            (self.mapped(part).sum(0, dtype=torch.float64) for part in torch.split(z, 5000)),
-            torch.zeros(LATENT, dtype=torch.float64),
-        )
         return (torch.stack(parts).sum(0) / len(z)).float()[None]
 
     def global_code(self, rgbd: Tensor, random: torch.Generator | None = None) -> Tensor:
