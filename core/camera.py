@@ -20,6 +20,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+OPENGL_AXES = np.diag([1.0, -1.0, -1.0, 1.0])  # to +Y up, looking along -Z, as other programs want it, and back
+
 
 @dataclass(frozen=True)
 class Intrinsics:
@@ -53,6 +55,11 @@ class Intrinsics:
         if aspect >= self.aspect:
             return Intrinsics(self.fx, self.fx * aspect)
         return Intrinsics(self.fy / aspect, self.fy)
+
+    def spanning(self, vertical: float) -> Intrinsics:
+        """Return a centred view of the same shape that spans ``vertical`` radians from top to bottom."""
+        fy = 0.5 / math.tan(0.5 * vertical)
+        return Intrinsics(fy / self.aspect, fy)
 
     def containing(self, aspect: float, margin: float = 1.0) -> Intrinsics:
         """Return the narrowest view of shape ``aspect`` that contains this one enlarged by ``margin``."""

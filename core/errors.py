@@ -37,6 +37,18 @@ class PilotError(PhotoflightError):
     """A pilot or a camera path was asked for that does not exist or cannot be read."""
 
 
+class SettingsError(PhotoflightError):
+    """The settings cannot be read or written, or one of them does not exist or has no such value."""
+
+
+class ControlsError(PhotoflightError):
+    """A key, button or axis cannot be bound to an action: it does not exist, or is taken. ``place`` is where in the settings."""
+
+    def __init__(self, line: str, place: tuple[str, ...] = ("controls",)) -> None:
+        super().__init__(line)
+        self.place = place
+
+
 class RecordingError(PhotoflightError):
     """A recording cannot be started or went wrong."""
 

@@ -1,13 +1,14 @@
 """Flight: ties pilot, world and refiner together. It knows nothing of windows; the viewer and the film maker both drive it.
 
 Two clocks (see ARCHITECTURE.md): ``advance`` and ``frame`` belong to the display clock and never wait for the generator; the
-refiner runs behind them in its own thread. In lockstep the refiner is called every ``REFINE_PERIOD`` of flight time instead, so
-the same photo, seed and steering give the same frames.
+refiner runs behind them in its own thread. In lockstep keyframes are made at once instead.
+
+Whatever a flight does, it does in ticks of 1/120 s; the display may look in between, at any rate, and changes nothing by it. What
+comes from outside is logged by tick, so that a flight can be flown again, exactly (see ``core.flight_log``).
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,35 +16,36 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.camera import Camera, angles, turn
-from core.errors import DeviceError
+from core.comfort import narrowed
+from core.flight_log import DRAG_STEPS, Arrival, FlightLog, Happening, from_steps, in_steps
 from core.frame import Frame, Layer
+from core.generator import on_gpu
 from core.keyframe import Keyframe
 from core.pilots import make_pilot
 from core.pilots.cinematic import scene_reach
 from core.pilots.path import HomePilot, Path, RewindPilot
-from core.pilots.pilot import ManualPilot, Pilot
-from core.refiner import Refiner
+from core.pilots.pilot import ManualPilot, Pilot, Response, glide
+from core.refiner import Outcome, Refiner
+from core.sight import LOOK_TICKS, TICK, TRACK_TICKS, Sight, ground_clearance
 from core.sky import Dome
 from core.steering import Craft, Steering, Surroundings
 from core.warp import make_warper
-from core.warp.lookup import HOLE, THIN
+from core.warp.cpu import CpuWarper
 from core.world import BUDGET_BYTES, World
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Iterator
 
+    from core.camera import Intrinsics
     from core.generator import Generator
     from core.perception import Scene
     from core.photo import Photo
 
-FADE_SECONDS = 0.25  # a new keyframe fades in over this time: shorter pops, longer ghosts in a fast turn
-HOLD_SECONDS = 0.5  # the shown keyframes stay at least this long, as every fade costs a second resolve and a second layer,
-HOLES = 0.01  # unless more than this share of the view is holes
 LEAD_SECONDS = 0.35  # the refiner works on where the camera will be then: one refinement and half a fade
 REFINE_PERIOD = 0.2  # seconds of flight between refinements: the paper's five steps a second
 REFINE_STEP = 0.1875  # scene units after which one is due earlier: the paper's step
 REFINE_MARGIN = 1.15  # keyframes see this much more than the window, so that a turn does not run off their edge
-AT_HOME = 1e-6  # scene units and radians: closer than this to the photo's own pose the photo alone is shown
+PATH_TICKS = 4  # between poses of the path that is flown back
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class FlightSettings:
     lockstep: bool = False
     seed: int = 0
     world_bytes: int = BUDGET_BYTES  # memory for keyframes; the farthest are forgotten beyond it
+    replay: FlightLog | None = None  # of a flight that is to be flown again, whatever is steered
 
 
 @dataclass(frozen=True)
@@ -94,88 +97,157 @@ class Flight:
         self.craft = Craft(Camera(self.lens))
         self.pilot: Pilot = ManualPilot()
         self.path = Path(self.craft.camera.world_from_camera)
-        self.time = 0.0
-        self._surroundings: Surroundings | None = None
-        self._seen: Layer | None = None  # of the last frame, until somebody asks what was seen
+        self.generator = generator.name  # that it began with
+        self.backend = f"{_place(isinstance(self.warper, CpuWarper))}/{_place(not on_gpu(generator))}"  # of warp and generator
+        self.sight = Sight(self.world)
+        self.tick = 0  # of ``TICK`` seconds
+        self.rest = 0.0  # seconds since then
+        self._calm = False
+        self.log = FlightLog()
+        self.track = [self.craft.camera.world_from_camera]  # every ``TRACK_TICKS``
+        self._drag = np.zeros(2)  # radians of mouse look that are not flown yet
+        self._replay = None if settings.replay is None else Replay(settings.replay)
         self.refiner = Refiner(
             self.world,
             generator,
             self.dome,
             self.warper.background(),
             settings.refine_size,
-            lockstep=settings.lockstep,
+            lockstep=settings.lockstep or settings.replay is not None,
             larger=settings.refine_larger,
         )
         self.refiner.begin(settings.seed)
         self._refined_at, self._refined_from = -math.inf, self.craft.camera.position
-        self._shown: tuple[Keyframe, ...] = (photo,)
-        self._before: tuple[Keyframe, ...] = ()
-        self._fade_start = -math.inf
-        self._holed = False  # whether the last frame had more than ``HOLES``
+        self.log.look_through(self.tick, self.lens)
 
     @property
     def camera(self) -> Camera:
-        """The display camera, now."""
-        return self.craft.camera
+        """The display camera, now: where the last tick left it, carried on by its motion."""
+        camera = self.craft.camera
+        if self.rest > 0.0:
+            camera = glide(self.craft, self.craft.motion, self.rest, Response()).camera
+        return narrowed(camera, self.craft.motion) if self._calm else camera
+
+    @property
+    def time(self) -> float:
+        """Seconds flown."""
+        return self.tick * TICK + self.rest
 
     @property
     def surroundings(self) -> Surroundings | None:
-        """What pilots see: the last frame, thinned out; None before the first. Asked for late, so that no GPU is waited for."""
-        self._look()
-        return self._surroundings
-
-    def _look(self) -> None:
-        """Take in the last frame; if the GPU was lost since, what was seen before stays."""
-        seen, self._seen = self._seen, None
-        if seen is None:
-            return
-        with contextlib.suppress(DeviceError):  # the next warp meets it, too, and leaves the GPU
-            self._surroundings = coarse(seen)
-            self._holed = seen.lookup.covered_share < 1.0 - HOLES
+        """What pilots see; None before the first look."""
+        return self.sight.surroundings
 
     def warm_up(self, size: tuple[int, int]) -> None:
         """Run everything once as it will be run in flight, so that no first use compiles or allocates in mid-air."""
         self.frame(size)
+        self.sight.look(self.craft.camera)
         self.refiner.warm_up(self.forecast())
 
-    def reshape(self, aspect: float) -> None:
-        """Fit the view to a window of another shape (width / height); the pose stays."""
-        self.lens = self.world.photo.camera.intrinsics.covered_by(aspect)
-        self.craft = Craft(self.craft.camera.through(self.lens), self.craft.motion)
+    def reshape(self, aspect: float, vertical: float = 0.0) -> None:
+        """Fit the view to a window of another shape (width / height); the pose stays.
+
+        ``vertical`` is the field of view, radians; 0 for the photo's own.
+        """
+        lens = self.world.photo.camera.intrinsics.covered_by(aspect)
+        self._look_through(lens.spanning(vertical) if vertical else lens)
+
+    def _look_through(self, lens: Intrinsics) -> None:
+        if lens == self.lens:
+            return
+        self.lens = lens
+        self.craft = Craft(self.craft.camera.through(lens), self.craft.motion)
+        self.log.look_through(self.tick, lens)
 
     def engage(self, how: str) -> None:
         """Give the controls to another pilot: "manual", "autopilot", a cinematic move, a path file, "rewind" or "home".
 
         The motion carries over, so nothing jerks. Raises PilotError if there is no such pilot or its file cannot be read.
         """
+        self.pilot = self._pilot(how)
+        self.log.engage(self.tick, how)
+
+    def _pilot(self, how: str) -> Pilot:
         if how == "rewind":
-            self.pilot = RewindPilot(self.path)
-        elif how == "home":
-            self.pilot = HomePilot(self.path)
-        else:
-            photo = self.world.photo
-            self.pilot = make_pilot(how, self.settings.seed, scene_reach(photo.disparity, photo.geometry_sky))
+            return RewindPilot(self.path)
+        if how == "home":
+            return HomePilot(self.path)
+        photo = self.world.photo
+        return make_pilot(how, self.settings.seed, scene_reach(photo.disparity, photo.geometry_sky))
 
     def advance(self, dt: float, steering: Steering) -> None:
         """Fly for ``dt`` seconds. Any steering input takes over from whatever pilot flies."""
+        self.rest += dt
+        ticks = int(self.rest / TICK + 1e-6)
+        self.rest = self.rest - ticks * TICK if self.rest - ticks * TICK > 1e-9 else 0.0
+        if dt > 0.0:
+            self._drag += steering.drag
+        steered = in_steps(steering)
+        for _ in range(ticks):
+            if self._replay is None:
+                self._tick(steered, self._dragged())
+            elif self.tick < self._replay.log.ticks:
+                self._repeat(self._replay)
+
+    def _dragged(self) -> tuple[int, int]:
+        """Take the mouse look that is not flown yet, in whole steps."""
+        steps = np.round(self._drag * DRAG_STEPS)
+        self._drag -= steps / DRAG_STEPS
+        return int(steps[0]), int(steps[1])
+
+    def _repeat(self, replay: Replay) -> None:
+        """Fly a tick as it was flown."""
+        log, drag, arrival = replay.log, (0, 0), None
+        for what, numbers in replay.happened(self.tick):
+            if what is Happening.STEERED:
+                replay.steered[numbers[0]] = numbers[1]
+            elif what is Happening.DRAGGED:
+                drag = (numbers[0], numbers[1])
+            elif what is Happening.ENGAGED:
+                self.engage(log.pilots[numbers[0]])
+            elif what is Happening.LENS:
+                self._look_through(log.lenses[numbers[0]])
+            else:
+                arrival = Outcome(Arrival(numbers[0]), log.sizes[numbers[1]])
+        self._tick(tuple(replay.steered), drag, arrival)
+
+    def _tick(self, steered: tuple[int, ...], drag: tuple[int, int], arrival: Outcome | None = None) -> None:
+        """Fly a tick; in a replay ``arrival`` tells of a keyframe that came in then."""
+        if self._replay is None or arrival is not None:
+            self._collect(arrival)
+        self.log.steer(self.tick, steered, drag)
+        steering = from_steps(steered, drag)
+        self._calm = steering.calm
         if steering.touched and not isinstance(self.pilot, ManualPilot):
-            self.engage(ManualPilot.name)
-        self.time += dt
-        self.craft = self.pilot.advance(self.craft, steering, self.surroundings, dt)
-        self.path.record(self.craft.camera.world_from_camera, dt)
+            self.pilot = ManualPilot()
+        self.craft = self.pilot.advance(self.craft, steering, self.surroundings, TICK)
+        self.tick += 1
+        self.log.ticks = self.tick
+        if self.tick % PATH_TICKS == 0:
+            self.path.record(self.craft.camera.world_from_camera, PATH_TICKS * TICK)
+        if self.tick % TRACK_TICKS == 0:
+            self.track.append(self.craft.camera.world_from_camera)
         if self.pilot.done:
-            self.engage(ManualPilot.name)
+            self.pilot = ManualPilot()
+        self.sight.at(self.tick, self.craft.camera)
         self._refine()
+
+    def _collect(self, like: Outcome | None) -> None:
+        """Take up a keyframe that has been made."""
+        outcome = self.refiner.collect(like)
+        if outcome is not None:
+            self.log.arrive(self.tick, outcome.arrival, outcome.size)
 
     def _refine(self) -> None:
         """Ask for a keyframe where one is due; more of them would look the same and cost the display its time."""
-        position = self.craft.camera.position
-        early = float(np.linalg.norm(position - self._refined_from)) >= REFINE_STEP
-        if not early and self.time - self._refined_at < REFINE_PERIOD - 1e-9:
+        if self.refiner.busy:
             return
-        self._refined_at, self._refined_from = self.time, position
-        refine_at = self.refiner.run_once if self.settings.lockstep else self.refiner.submit
-        refine_at(self.forecast())
+        time, position = self.tick * TICK, self.craft.camera.position
+        early = float(np.linalg.norm(position - self._refined_from)) >= REFINE_STEP
+        if not early and time - self._refined_at < REFINE_PERIOD - 1e-9:
+            return
+        self._refined_at, self._refined_from = time, position
+        self.refiner.submit(self.forecast())
 
     def forecast(self) -> Camera:
         """Where the camera will be in ``LEAD_SECONDS``, through the refiner's wider lens."""
@@ -184,31 +256,18 @@ class Flight:
         ahead = self.craft.camera.moved(motion.velocity * LEAD_SECONDS, turn(*(motion.spin * LEAD_SECONDS)))
         return ahead.through(self.lens.containing(width / height, REFINE_MARGIN))
 
-    def frame(self, size: tuple[int, int]) -> Frame:
-        """Warp the best keyframes to the camera; ``size`` is the lookup's (width, height)."""
-        fade = self._choose()
-        camera = self.craft.camera
-        shown = [self._shown, self._before] if fade < 1.0 and self._before else [self._shown]
+    def frame(self, size: tuple[int, int], aspect: float | None = None) -> Frame:
+        """Warp the best keyframes to the camera; ``size`` is the lookup's (width, height).
+
+        Where another ``aspect`` (width / height) is wanted than the flight's, the view is cropped to it.
+        """
+        camera, fade = self.camera, self.sight.fade(self.tick + self.rest / TICK)
+        if aspect is not None and not math.isclose(aspect, camera.intrinsics.aspect, rel_tol=1e-9):
+            camera = camera.through(camera.intrinsics.covered_by(aspect))
+        shown = [self.sight.shown, self.sight.before] if fade < 1.0 and self.sight.before else [self.sight.shown]
         lookups = self.warper.warp(shown, camera, size)
         newer, *older = map(Layer, shown, lookups)
-        self._seen = newer
         return Frame(camera, newer, older[0] if older else None, fade)
-
-    def _choose(self) -> float:
-        """Update the shown keyframes; return how far they have faded in, [0, 1]."""
-        self._look()
-        fade = min(1.0, (self.time - self._fade_start) / FADE_SECONDS)
-        if fade < 1.0 or (not self._holed and self.time - self._fade_start < HOLD_SECONDS):
-            return fade
-        photo = self.world.photo
-        chosen = (photo,) if self._at_home(photo) else self.world.choose(self.craft.camera, held=self._shown)
-        if {key.serial for key in chosen} == {key.serial for key in self._shown}:
-            return 1.0
-        self._before, self._shown, self._fade_start = self._shown, chosen, self.time
-        return 0.0
-
-    def _at_home(self, photo: Keyframe) -> bool:
-        return bool(np.abs(self.craft.camera.world_from_camera - photo.camera.world_from_camera).max() < AT_HOME)
 
     def status(self) -> FlightStatus:
         """Return the instruments."""
@@ -221,27 +280,29 @@ class Flight:
     @property
     def still(self) -> bool:
         """Whether the next picture would be the same as the last: nothing moves and nothing fades."""
-        return self.craft.motion.still and self.time - self._fade_start > FADE_SECONDS
+        return self.craft.motion.still and self.sight.fade(self.tick - LOOK_TICKS) == 1.0
 
     def close(self) -> None:
         """Stop the refiner; safe to call twice."""
         self.refiner.close()
 
 
-def coarse(layer: Layer) -> Surroundings:
-    """Thin a lookup out to what pilots see."""
-    disparity, slot = layer.lookup.thin(*THIN)
-    covered = np.not_equal(slot, HOLE)
-    return Surroundings(disparity, (covered & (disparity == 0.0)).astype(np.float32), covered)
+def _place(on_cpu: bool) -> str:
+    return "cpu" if on_cpu else "cuda"
 
 
-def ground_clearance(surroundings: Surroundings | None, fy: float) -> float:
-    """Height over the ground nearby, scene units: the median over the lower middle of the view; nan where none is seen."""
-    if surroundings is None:
-        return math.nan
-    rows, columns = surroundings.disparity.shape
-    patch = np.s_[int(rows * 0.8) :, columns // 4 : columns - columns // 4]
-    disparity = surroundings.disparity[patch]
-    down = ((np.arange(rows)[int(rows * 0.8) :, None] + 0.5) / rows - 0.5) / fy
-    heights: NDArray[np.float64] = (down / np.maximum(disparity, 1e-3))[disparity > 0.0]
-    return float(np.median(heights)) if heights.size else math.nan
+class Replay:
+    """A place in the log of a flight that is flown again."""
+
+    def __init__(self, log: FlightLog) -> None:
+        self.log = log
+        self.steered = list(in_steps(Steering()))
+        self._next = 0
+
+    def happened(self, tick: int) -> Iterator[tuple[Happening, tuple[int, ...]]]:
+        """Yield what happened at ``tick``; to be called for one after the other."""
+        events = self.log.events
+        while self._next < len(events) and events[self._next].tick <= tick:
+            event = events[self._next]
+            self._next += 1
+            yield event.what, event.numbers

@@ -1,6 +1,8 @@
 """The refine clock: makes new keyframes behind the display, of where the camera will be.
 
-It runs in a thread of its own and always takes the newest camera; there is no queue. Whatever goes wrong in it, a generator
+It runs in a thread of its own and makes one keyframe at a time; there is no queue. What a keyframe is made from is chosen when it
+is asked for, and it enters the world when the flight collects it, so that both have a time in the flight, and a flight flown
+again can make it just so. Whatever goes wrong in it, a generator
 that raises or returns NaN, costs one keyframe and is reported; the flight never notices more than that. Where a GPU's memory is
 full, views become smaller; where that does not help or the GPU fails, they are made on the processor.
 """
@@ -10,13 +12,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from core.classical import ClassicalGenerator
 from core.compose import compose
 from core.errors import DeviceError, DeviceMemoryError
+from core.flight_log import Arrival
 from core.frame import Layer
 from core.generator import GENERATORS, WEIGHTS_SUFFIX, Accelerated, on_gpu
 from core.keyframe import Keyframe, eight_bit
@@ -74,10 +78,13 @@ def refine(
 
     Returns None when the generator's view is not finite. Raises whatever the generator raises.
     """
-    keyframes = world.choose(camera)
-    lookup = warp(keyframes, camera, size, warper)
-    view = generator(compose(Layer(keyframes, lookup), camera, dome))
-    keyframe = as_keyframe(camera, view)
+    return _completed(_Job(camera, world.choose(camera), size), generator, dome, warper)
+
+
+def _completed(job: _Job, generator: Generator, dome: Dome, warper: Warper) -> Keyframe | None:
+    lookup = warp(job.keyframes, job.camera, job.size, warper)
+    view = generator(compose(Layer(job.keyframes, lookup), job.camera, dome))
+    keyframe = as_keyframe(job.camera, view)
     if keyframe is not None:
         warper.prepare(keyframe)  # here, or the display would wait for it
     return keyframe
@@ -95,8 +102,28 @@ def as_keyframe(camera: Camera, view: RefinedView) -> Keyframe | None:
     return keyframe
 
 
+class Outcome(NamedTuple):
+    """What became of a keyframe that was asked for, of (width, height) ``size``."""
+
+    arrival: Arrival
+    size: tuple[int, int]
+    keyframe: Keyframe | None = None  # if it was made, whether the world took it up or not
+
+
+@dataclass(eq=False)
+class _Job:
+    """A keyframe to be made: of ``camera``, from ``keyframes``."""
+
+    camera: Camera
+    keyframes: tuple[Keyframe, ...]
+    size: tuple[int, int]
+    outcome: Outcome | None = None  # when it is done
+
+
 class Refiner:
-    """Keeps ``world`` supplied with keyframes. ``submit`` from the display thread, or ``run_once`` in lockstep; then ``close``.
+    """Keeps ``world`` supplied with keyframes: ``submit`` and ``collect`` them from the display thread; then ``close``.
+
+    In lockstep there is no thread, and a keyframe is made when it is collected.
 
     ``last_error`` is one line about the latest failure, the warper's included, None before any; ``failures`` counts keyframes
     that were not made.
@@ -127,7 +154,7 @@ class Refiner:
         self._failed_in_a_row = 0
         self._made: deque[float] = deque(maxlen=256)
         self._wake = threading.Condition()
-        self._newest: Camera | None = None
+        self._job: _Job | None = None  # that was asked for and is not collected
         self._closed = False
         self._thread: threading.Thread | None = None
         if not lockstep:
@@ -158,28 +185,57 @@ class Refiner:
         except Exception as error:  # noqa: BLE001  as in ``_refined``
             self._fall_back(_one_line(error))
 
+    @property
+    def busy(self) -> bool:
+        """Whether a keyframe was asked for that is not collected yet."""
+        return self._job is not None
+
     def submit(self, camera: Camera) -> None:
-        """Ask for a keyframe of ``camera``; a camera that still waits is forgotten. Never waits itself."""
+        """Ask for the keyframe of ``camera``, unless there is one already or ``busy``. Never waits."""
+        if self.busy or self._world.sees(camera):
+            return
         with self._wake:
-            self._newest = camera
+            self._job = _Job(camera, self._world.choose(camera), self.size)
             self._wake.notify()
+
+    def collect(self, like: Outcome | None = None) -> Outcome | None:
+        """Add the keyframe that was asked for to the world, if it is done; None while it is not, or none was asked for.
+
+        In lockstep it is made now, at the size and with the failures of ``like`` where that is given. With a thread this never
+        waits.
+        """
+        job = self._job
+        if job is None:
+            return None
+        if self._thread is None:
+            job.size = self.size if like is None else like.size
+            job.outcome = self._made_of(job) if like is None or like.arrival is Arrival.MADE else self._failed_again(like)
+        if job.outcome is None:
+            return None
+        self._job = None
+        self._take_up(job.outcome.keyframe)
+        return job.outcome
+
+    def run_once(self, camera: Camera) -> Keyframe | None:
+        """Make the keyframe of ``camera`` here and now and add it to the world; None when there is one already or it failed."""
+        if self._world.sees(camera):
+            return None
+        keyframe = self._made_of(_Job(camera, self._world.choose(camera), self.size)).keyframe
+        self._take_up(keyframe)
+        return keyframe
+
+    def _take_up(self, keyframe: Keyframe | None) -> None:
+        if keyframe is not None and self._world.add(keyframe):
+            self._made.append(time.monotonic())
 
     def warm_up(self, camera: Camera) -> None:
         """Make keyframes of ``camera`` and forget them: no first use compiles or allocates in mid-air, and find their size."""
-        self._refined(camera)
-        while self._resolution.adaptive and self._refined(camera) is not None and self._resolution.climb():
-            self._refined(camera)
-
-    def run_once(self, camera: Camera) -> Keyframe | None:
-        """Make the keyframe of ``camera`` now and add it to the world; None when there is one already or it failed."""
-        if self._world.sees(camera):
-            return None
-        keyframe = self._refined(camera)
-        if keyframe is None or not self._world.add(keyframe):
-            return None
-        self._failed_in_a_row = 0
-        self._made.append(time.monotonic())
-        return keyframe
+        keyframes = self._world.choose(camera)
+        self._refined(_Job(camera, keyframes, self.size))
+        while self._resolution.adaptive and self._refined(_Job(camera, keyframes, self.size)) is not None:
+            if not self._resolution.climb():
+                break
+            self._refined(_Job(camera, keyframes, self.size))
 
     def close(self) -> None:
         """Stop, waiting at most two seconds for a refinement under way; safe to call twice."""
@@ -189,11 +245,27 @@ class Refiner:
         if self._thread is not None:
             self._thread.join(_CLOSE_SECONDS)
 
-    def _refined(self, camera: Camera) -> Keyframe | None:
-        """Make the keyframe of ``camera``; None when that failed, which is counted and reported."""
+    def _made_of(self, job: _Job) -> Outcome:
+        """Do ``job``."""
+        generator = self._generator
+        keyframe = self._refined(job)
+        if keyframe is not None:
+            self._failed_in_a_row = 0
+            return Outcome(Arrival.MADE, job.size, keyframe)
+        return Outcome(Arrival.FAILED if self._generator is generator else Arrival.FELL_BACK, job.size)
+
+    def _failed_again(self, like: Outcome) -> Outcome:
+        """Do without a keyframe that was not there when this was flown."""
+        self.failures += 1
+        if like.arrival is Arrival.FELL_BACK:
+            self._fall_back("as it was flown")
+        return like
+
+    def _refined(self, job: _Job) -> Keyframe | None:
+        """Make the keyframe of ``job``; None when that failed, which is counted and reported."""
         began = time.perf_counter()
         try:
-            keyframe = refine(self._world, self._generator, self._dome, self._warper, camera, self.size)
+            keyframe = _completed(job, self._generator, self._dome, self._warper)
         except DeviceError as error:
             self._retreat(error)
             return None
@@ -209,15 +281,14 @@ class Refiner:
         return keyframe
 
     def _run(self) -> None:
-        while (camera := self._next()) is not None:
-            self.run_once(camera)
+        while (job := self._next()) is not None:
+            job.outcome = self._made_of(job)
 
-    def _next(self) -> Camera | None:
-        """Wait for a camera; None when closed."""
+    def _next(self) -> _Job | None:
+        """Wait for something to do; None when closed."""
         with self._wake:
-            self._wake.wait_for(lambda: self._closed or self._newest is not None)
-            camera, self._newest = self._newest, None
-            return None if self._closed else camera
+            self._wake.wait_for(lambda: self._closed or (self._job is not None and self._job.outcome is None))
+            return None if self._closed else self._job
 
     def _failed(self, reason: str) -> None:
         self.failures += 1

@@ -30,10 +30,14 @@ class Steering:
     drag: tuple[float, float] = (0.0, 0.0)  # mouse look since the last step: radians right, radians up
     boost: float = 1.0  # momentary speed factor (Shift, Ctrl)
     speed: float = 1.0  # lasting speed factor (wheel)
+    hold_speed: bool = False  # keep the speed ahead,
+    hold_height: bool = False  # the height,
+    hold_heading: bool = False  # the course, with the view free: see ``core.pilots.holds``
+    calm: bool = False  # for people whom moving pictures make ill: no roll, slower turns, a narrower view while turning
 
     @property
     def touched(self) -> bool:
-        """Whether a person is steering right now (speed alone is not steering)."""
+        """Whether a person is steering right now (speed, holds and calm alone are not steering)."""
         return any((self.strafe, self.climb, self.advance, self.yaw, self.pitch, self.roll, *self.drag))
 
 

@@ -11,11 +11,13 @@ import numpy as np
 
 from core.camera import Camera
 from core.compose import compose
-from core.flight import REFINE_STEP, coarse
+from core.flight import REFINE_STEP
 from core.frame import Layer
 from core.pilots import make_pilot
+from core.pilots.holds import Holds
 from core.pilots.pilot import BASE_SPEED, ManualPilot
 from core.refiner import as_keyframe
+from core.sight import coarse
 from core.sky import Dome
 from core.steering import Craft, Steering
 from core.warp import make_warper, warp
@@ -94,8 +96,8 @@ class VirtualFlight:
         return self._seen()
 
     def pilot_state(self) -> dict[str, Any]:
-        """Return what the pilot remembers between steps, as plain data."""
-        return {name: value for name, value in vars(self._pilot).items() if not isinstance(value, Craft)}
+        """Return what the pilot remembers between steps, as plain data; nothing is ever held on these courses."""
+        return {name: value for name, value in vars(self._pilot).items() if not isinstance(value, Craft | Holds)}
 
     def resume(self, craft: Craft, steps: int, surroundings: Surroundings, pilot_state: dict[str, Any]) -> None:
         """Go on as another flight with the same photo, course, seed and keyframes would after ``steps``."""

@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Settings and data of the tests' own; the card of a first run has been seen."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "config" / "photoflight").mkdir(parents=True)
+    (home / "config" / "photoflight" / "settings.toml").write_text("[welcome]\nseen = true\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+        patch.setenv("XDG_DATA_HOME", str(home / "data"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def project_root() -> Path:
     return ROOT
@@ -62,6 +74,8 @@ def _egl():
         context = moderngl.create_standalone_context(backend="egl")
     except Exception as error:  # noqa: BLE001 - moderngl raises no other type where a driver is missing or old
         pytest.skip(f"no offscreen OpenGL 3.3 here ({error})")
+    with context:
+        pass  # it is current from the start, and no window could be opened beside it
     yield context
     context.release()
 

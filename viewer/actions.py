@@ -7,8 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from core.errors import PhotoflightError
+from viewer import keyframes
 from viewer.gl.debug import DebugView
-from viewer.provenance import recording_metadata
+from viewer.provenance import origin_of, recording_metadata
 from viewer.saver import write_png
 
 if TYPE_CHECKING:
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from core.camera import Intrinsics
-    from core.pilots.path import Path as CameraPath
+    from core.flight import Flight
+    from core.flight_file import FlightRecord
+    from core.photo import Photo
     from viewer.app import App
 
 
@@ -45,7 +47,6 @@ def toggle_recording(app: App) -> None:
 
 def start_recording(app: App) -> None:
     """Start; a file that cannot be written is told on the screen."""
-    from core.pilots.path import Path
     from viewer.capture import record
 
     if app.photo is None or app.flight is None:
@@ -59,48 +60,73 @@ def start_recording(app: App) -> None:
         return
     app.quality.frozen = True
     app.capture = capture
-    app.track = Path(app.flight.camera.world_from_camera)
+    app.recorded = app.flight, app.photo, app.flight.tick
     app.hud.say(f"recording to {path}")
 
 
 def stop_recording(app: App) -> None:
-    """Stop; the file is closed behind the flight. The path that was recorded goes beside it, for ``film --pilot``."""
+    """Stop; the file is closed behind the flight. The flight goes beside it, for ``film --pilot``."""
     capture, app.capture = app.capture, None
-    track, app.track = app.track, None
+    recorded, app.recorded = app.recorded, None
     app.quality.frozen = False
     app.meters.recording = None
-    if capture is None or track is None or app.flight is None:
+    if capture is None or recorded is None:
         return
     capture.finish()
     app.closing = recorder = capture.recorder
     app.hud.say(f"recorded {recorder.seconds:.1f} s to {recorder.path}")
-    app.saver.save(partial(_saved_path, track, recorder.path.with_suffix(".json"), app.flight.lens, recorder.size))
+    flight, photo, first = recorded
+    record = _record(app, flight, photo, first)
+    app.saver.save(partial(_saved, record, recorder.path.with_suffix(".json")))
 
 
-def _saved_path(track: CameraPath, path: pathlib.Path, lens: Intrinsics, size: tuple[int, int]) -> str:
-    from core.pilots.path_file import save_path
+def save_flight(app: App) -> None:
+    """Save the flight until now, for ``film --pilot``."""
+    if app.photo is not None and app.flight is not None:
+        record = _record(app, app.flight, app.photo, 0)
+        app.saver.save(partial(_saved_flight, record, app.photo.path))
 
+
+def _record(app: App, flight: Flight, photo: Photo, first: int) -> FlightRecord:
+    """Return the flight until now, of which what follows tick ``first`` is meant."""
+    from core.flight_file import FlightRecord
+
+    return FlightRecord.of(flight, origin_of(flight, photo, app.options.refiner), app.stage.size, first)
+
+
+def _saved_flight(record: FlightRecord, photo: pathlib.Path) -> str:
     try:
-        save_path(track, path, lens, size)
+        path = keepsake(photo, "videos", ".json")
+    except OSError as error:
+        return f"cannot save the flight: {error}"
+    return _saved(record, path) or f"saved {path}"
+
+
+def _saved(record: FlightRecord, path: pathlib.Path) -> str:
+    try:
+        record.save(path)
     except PhotoflightError as error:
         return str(error)
     return ""
 
 
 def screenshot(app: App) -> None:
-    """Save the view as PNG: without the instruments, and at full resolution even where the flight is drawn more coarsely."""
+    """Save the view as PNG: without the instruments, and at full resolution even where the flight is drawn more coarsely.
+
+    The flight goes beside it, with the camera; ``film --pilot`` of it takes the picture again.
+    """
     if app.photo is not None and app.flight is not None:
         picture = app.stage.picture(app.flight.frame(app.stage.size))
-        app.saver.save(partial(_saved_picture, picture, app.photo.path))
+        app.saver.save(partial(_saved_picture, picture, _record(app, app.flight, app.photo, app.flight.tick), app.photo.path))
 
 
-def _saved_picture(picture: NDArray[np.uint8], photo: pathlib.Path) -> str:
+def _saved_picture(picture: NDArray[np.uint8], record: FlightRecord, photo: pathlib.Path) -> str:
     try:
         path = keepsake(photo, "pictures", ".png")
         write_png(path, picture)
     except OSError as error:
         return f"cannot save the screenshot: {error}"
-    return f"saved {path}"
+    return _saved(record, path.with_suffix(".json")) or f"saved {path}"
 
 
 def toggle_autopilot(app: App) -> None:
@@ -120,6 +146,12 @@ def next_cinematic(app: App) -> None:
         app.hud.say(f"cinematic: {app.flight.pilot.name}", 2.0)
 
 
+def show_panel(app: App, page: str) -> None:
+    """Open the panel at a page, or close it where that page is open."""
+    if app.panels is not None:
+        app.panels.toggle(page)
+
+
 def _fly(app: App, how: str) -> None:
     if app.flight is not None:
         app.flight.engage(how)
@@ -131,6 +163,22 @@ def _look(app: App, view: DebugView | None) -> None:
 
 def _toggle_help(app: App) -> None:
     app.hud.help_visible = not app.hud.help_visible
+
+
+def _toggle_map(app: App) -> None:
+    app.hud.map_visible = not app.hud.map_visible
+
+
+def _pause(app: App) -> None:
+    app.clock.paused = not app.clock.paused
+
+
+def _slow(app: App) -> None:
+    app.clock.slow = not app.clock.slow
+
+
+def _step(app: App) -> None:
+    app.clock.step()
 
 
 def _toggle_graph(app: App) -> None:
@@ -152,9 +200,17 @@ ACTIONS: dict[str, Callable[[App], None]] = {
     "cinematic": next_cinematic,
     "rewind": partial(_fly, how="rewind"),
     "home": partial(_fly, how="home"),
+    "keyframe": keyframes.drop,
+    "keyframes": partial(show_panel, page="keyframes"),
+    "fly_keyframes": keyframes.fly,
+    "step": _step,
+    "pause": _pause,
+    "slow_motion": _slow,
+    "map": _toggle_map,
     "record": toggle_recording,
     "fullscreen": _toggle_fullscreen,
     "screenshot": screenshot,
+    "save_flight": save_flight,
     "view_disparity": partial(_look, view=DebugView.DISPARITY),
     "view_sky": partial(_look, view=DebugView.SKY),
     "view_stretch": partial(_look, view=DebugView.STRETCH),
@@ -162,6 +218,7 @@ ACTIONS: dict[str, Callable[[App], None]] = {
     "view_keyframe": partial(_look, view=DebugView.KEYFRAME),
     "view_lookup": partial(_look, view=DebugView.LOOKUP),
     "view_flight": partial(_look, view=None),
+    "settings": partial(show_panel, page="settings"),
     "graph": _toggle_graph,
     "help": _toggle_help,
     "quit": _quit,

@@ -10,16 +10,21 @@ from typing import TYPE_CHECKING
 
 from core.errors import PhotoflightError
 from core.photo import preview
-from viewer import actions
-from viewer.controls import Controls, help_lines
-from viewer.frame_graph import graph_picture
+from core.pilots.keyed_path import KeyedPath
+from viewer import actions, welcome
+from viewer.clock import Clock
+from viewer.devices import Devices, contact
+from viewer.dispatcher import Dispatcher
 from viewer.frame_times import During, FrameTimes, Part
 from viewer.hud import Hud, Meters
+from viewer.instruments import instruments
+from viewer.keyboard import keyboard_of
 from viewer.loader import Loader
 from viewer.quality import Quality
 from viewer.rehearsal import rehearsal
 from viewer.saver import Saver
-from viewer.stage import MARGIN, Corner, Stage
+from viewer.settings_file import Watch, load, load_or_default, save
+from viewer.stage import Corner, Stage
 from viewer.trace import trace
 from viewer.window import display_rate, open_window
 
@@ -30,16 +35,18 @@ if TYPE_CHECKING:
     from core.flight import Flight
     from core.frame import Frame
     from core.photo import Photo
-    from core.pilots.path import Path as CameraPath
     from viewer.capture import Capture
     from viewer.hotkey import Hotkey
     from viewer.loader import Loaded
     from viewer.options import FlyOptions
+    from viewer.panel.panels import Panels
     from viewer.recorder import Recorder
+    from viewer.settings import Settings
 
 PACE = 1.05  # times the display's rate is as fast as frames are made: where the flip waits for the display this never holds it up
 LONGEST_STEP = 0.1  # seconds of flight in one frame at most: after a stall the camera does not jump
 METER_SECONDS = 0.5  # over which the frame rate is counted
+HOLDS = ("speed", "height", "heading")
 READ_SECONDS = 0.1  # between drawings of the instruments: faster cannot be read, and each costs 2 ms
 
 
@@ -48,6 +55,8 @@ class App:
 
     def __init__(self, options: FlyOptions) -> None:
         self.options = options
+        loaded = load_or_default()
+        self.settings = loaded.settings
         self.photo: Photo | None = None
         self.window = open_window(options.size, fullscreen=options.fullscreen)
         self.window.push_handlers(self)
@@ -55,17 +64,25 @@ class App:
         self.stage.show_photo(preview(options.photo, max(self.stage.size)).image)
         self.window.flip()
         trace("window")
-        self.controls = Controls()
+        self.controls = Dispatcher()
+        self.controls.keyboard = keyboard_of(self.window)
+        self.devices = Devices(self.controls)
         self.hud = Hud(scale=self.window.get_pixel_ratio())
         self.meters = Meters()
+        self.clock = Clock()
+        self.keyed = KeyedPath()  # of the user's own keys
         self.quality = Quality()
         self.times = FrameTimes(1.0 / display_rate(self.window))  # asked for once: drivers may take long over the answer
         self.flight: Flight | None = None
         self.capture: Capture | None = None
-        self.track: CameraPath | None = None  # where the camera went while it recorded
+        self.recorded: tuple[Flight, Photo, int] | None = None  # which flight is recorded, from which tick on
         self.closing: Recorder | None = None  # a recording that has ended and is still being written
         self.saver = Saver()
+        self.panels: Panels | None = None  # from the first flight on
         self.running = True
+        self._watch = Watch()
+        self.apply(self.settings)
+        self._notice = loaded.notice  # told by the first flight: until then the screen says what is being opened
         self._focused = False
         self._loader = Loader(options)
         self._hotkey = self._listen() if options.hotkey else None
@@ -103,6 +120,37 @@ class App:
         if self.flight is None:  # no instruments yet that would show it
             self.hud.say(self.meters.loading, seconds=math.inf)
 
+    def apply(self, settings: Settings) -> None:
+        """Fly by ``settings`` from now on. Raises ControlsError, and leaves all as it was, where their bindings cannot be."""
+        self.controls.apply(settings)
+        self.devices.apply(settings)
+        self.settings = settings
+        self.quality.choose(settings.display.quality)
+        self.window.set_vsync(settings.display.vsync)
+        self._fit()
+        self._changed = True
+
+    def keep(self, before: Settings, after: Settings) -> None:
+        """Write what differs between two settings to the file; raises SettingsError."""
+        save(before, after)
+        self._watch.changed()
+
+    def _reload(self) -> None:
+        """Take up the settings file when somebody else has saved it; what is wrong with it is told, and nothing changes."""
+        if not self._watch.changed():
+            return
+        try:
+            self.apply(load().settings)
+        except PhotoflightError as error:
+            self.hud.say(str(error))
+
+    def _fit(self) -> None:
+        """Fit stage, text and view to the window and the settings."""
+        self.stage.size = self.window.get_framebuffer_size()
+        self.hud.scale = self.window.get_pixel_ratio() * self.settings.display.hud_scale
+        if self.flight is not None:
+            self.flight.reshape(self.stage.size[0] / self.stage.size[1], math.radians(self.settings.view.field_of_view))
+
     def _listen(self) -> Hotkey | None:
         """Let F9 record while another window has the focus, where the system allows it."""
         from viewer.hotkey import Hotkey
@@ -133,13 +181,20 @@ class App:
             self.flight.close()
         self.flight, self.photo = loaded.flight, loaded.photo
         width, height = self.stage.size
-        self.flight.reshape(width / height)
+        self._fit()
         self.flight.engage(self._first_pilot)
         self._first_pilot = "manual"
         self.stage.enter(self.flight.dome)
         self.stage.rehearse(rehearsal(self.flight, self.quality.lookup(width, height)))
+        if self.panels is None:
+            from viewer.panel.pages import make_panels
+
+            self.panels = make_panels(self)
+            self.panels.rehearse(self.stage.screen)
+            self.hud.card_visible = not self.settings.welcome.seen
         self.window.set_caption(f"{loaded.photo.path.name} - photoflight")
-        self.hud.say(loaded.notice or "H shows the controls")
+        self.hud.say("; ".join(filter(None, (self._notice, loaded.notice))) or "H shows the controls")
+        self._notice = ""
         self._changed = True
         gc.unfreeze()  # the flight before this one may go
         gc.collect()
@@ -148,6 +203,7 @@ class App:
 
     def _step(self, dt: float, now: float) -> None:
         """Fly and draw one frame; where nothing has changed, leave the screen as it is."""
+        self.devices.poll()
         steering, pressed = self.controls.poll()
         if self._hotkey is not None and self._hotkey.poll() and not self._focused:
             pressed.append("record")
@@ -155,14 +211,18 @@ class App:
             actions.ACTIONS[action](self)
             self.times.note(During.KEY)
             self._changed = True
+        if self.hud.card_visible and (pressed or steering.touched):
+            welcome.close(self)
+        self.meters.holds = tuple(name for name in HOLDS if getattr(steering, f"hold_{name}"))
         self.times.mark(Part.EVENTS)
         if self.flight is not None:
+            dt = self.clock.flown(dt, self.times.period)
             self.flight.advance(dt, steering)
-            if self.track is not None:
-                self.track.record(self.flight.camera.world_from_camera, dt)
+            self.devices.rumble(contact(self.flight))
         self.times.mark(Part.FLY)
-        moving = self.flight is not None and not self.flight.still
-        if moving or self._changed or self.capture is not None or now - self._drawn > METER_SECONDS:
+        moving = self.flight is not None and not self.flight.still and not self.clock.paused
+        panel = self.panels is not None and bool(self.panels.page)
+        if moving or panel or self._changed or self.capture is not None or now - self._drawn > METER_SECONDS:
             self._draw(now)
             self._count(now)
         if not moving:
@@ -223,23 +283,11 @@ class App:
         if line := self.saver.poll():
             self.hud.say(line)
         if afresh or now - self._read >= READ_SECONDS:
-            self._read, self._overlays = now, self._instruments()
+            self._read, self._overlays = now, instruments(self)
         for corner, picture in self._overlays.items():
             self.stage.overlay(picture, corner)
-
-    def _instruments(self) -> dict[Corner, NDArray[np.uint8]]:
-        """Draw what lies over the flight."""
-        pictures, room = {}, self.stage.size[0] - 2 * MARGIN
-        if self.flight is not None:
-            pictures[Corner.BOTTOM_LEFT] = self.hud.status_picture(self.flight.status(), self.meters, room)
-        if self.hud.graph_visible:
-            pictures[Corner.TOP_RIGHT] = graph_picture(self.times, self.hud.scale)
-            room -= pictures[Corner.TOP_RIGHT].shape[1] + MARGIN
-        if self.hud.help_visible:
-            pictures[Corner.CENTRE] = self.hud.help_picture(help_lines())
-        if (message := self.hud.message_picture(room)) is not None:
-            pictures[Corner.TOP_LEFT] = message
-        return pictures
+        if self.panels is not None:
+            self.panels.draw(self.stage.screen)
 
     def _count(self, now: float) -> None:
         self._drawn = now
@@ -248,6 +296,7 @@ class App:
             still = self.flight is not None and self.flight.still
             self.meters.fps = 0.0 if still else self._frames / (now - self._since)
             self._frames, self._since = 0, now
+            self._reload()
             if self.flight is not None:
                 status = self.flight.status()
                 trace(
@@ -266,11 +315,14 @@ class App:
         if self.closing is not None:
             self.closing.close()
         self.saver.close()
+        self.devices.close()
         if self._hotkey is not None:
             self._hotkey.close()
         self._loader.close()
         if self.flight is not None:
             self.flight.close()
+        if self.panels is not None:
+            self.panels.release()
         self.times.close()
         frames = self.times.summary()
         trace("frames", count=frames.frames, times=frames.line, late=frames.late)
@@ -281,6 +333,10 @@ class App:
     def on_key_press(self, symbol: int, modifiers: int) -> bool:
         """Take a key; True keeps pyglet's own handler (Esc closes the window) out of it."""
         del modifiers
+        if self.hud.card_visible:
+            welcome.close(self)
+            if self.controls.action(symbol) == "quit":  # meant for the card
+                return True
         return self.controls.on_key_press(symbol)
 
     def on_key_release(self, symbol: int, modifiers: int) -> None:
@@ -316,10 +372,7 @@ class App:
     def on_resize(self, width: int, height: int) -> bool:
         """Fit view and canvas to the window; True keeps pyglet's own projection out of it."""
         del width, height
-        self.stage.size = self.window.get_framebuffer_size()
-        self.hud.scale = self.window.get_pixel_ratio()
-        if self.flight is not None:
-            self.flight.reshape(self.stage.size[0] / self.stage.size[1])
+        self._fit()
         self._changed = True
         return True
 

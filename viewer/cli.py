@@ -13,19 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from core.errors import PhotoflightError
+from core.export import KINDS
 from core.generator import GENERATORS, WEIGHTS_SUFFIX
 from viewer import weights_command
-from viewer.options import PERCEPTIONS, BenchOptions, DepthOptions, EvaluateOptions, FilmOptions, FlyOptions
+from viewer.options import PERCEPTIONS, BenchOptions, DepthOptions, EvaluateOptions, ExportOptions, FilmOptions, FlyOptions
 from viewer.provenance import program_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    Options = TypeVar("Options", BenchOptions, DepthOptions, EvaluateOptions, FilmOptions, FlyOptions)
+    Options = TypeVar("Options", BenchOptions, DepthOptions, EvaluateOptions, ExportOptions, FilmOptions, FlyOptions)
     Number = TypeVar("Number", int, float)
 
 PROGRAM = "photoflight"
 USER_ERROR, INTERRUPTED = 2, 130
+_UNSAID = {"refiner": None, "seed": None, "fullscreen": None}  # where the command line says nothing, the settings do
 SIDES = (64, 8192)  # pixels of a window or film: below nothing is seen, above no encoder or texture follows
 
 
@@ -63,10 +65,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_fly(commands.add_parser("fly", help="fly in a window"))
     _add_film(commands.add_parser("film", help="make a film of a flight, without a window"))
+    _add_export(commands.add_parser("export", help="fly, and write the world seen as points, mesh or frames with depth"))
     depth = commands.add_parser("depth", help="write the disparity and the sky seen in a photo, and a picture of both")
     _add_scene(depth, own_depth=False)
     depth.add_argument("-o", "--output", type=Path, metavar="FILE", help="16-bit PNG of the disparity [depth.png]")
     depth.set_defaults(**vars(DepthOptions()))
+    settings = commands.add_parser("settings", help="print, find, edit, set or reset what can be set once and for all")
+    settings.add_argument("words", nargs="*", metavar="print | path | edit | set NAME VALUE | reset [NAME]")
     commands.add_parser("doctor", help="tell what this machine offers and what to do about the rest")
     bench = commands.add_parser("bench", help="measure how fast this machine flies")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
@@ -86,18 +91,35 @@ def _add_fly(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=_size, metavar="WxH", help="of the window [as large as fits well]")
     parser.add_argument("--fullscreen", action="store_true", help="start in full screen (F11 toggles)")
     parser.add_argument("--hotkey", action="store_true", help="let F9 record also while another window has the focus")
-    parser.set_defaults(**vars(FlyOptions()))
+    parser.set_defaults(**vars(FlyOptions()) | _UNSAID)
 
 
 def _add_film(parser: argparse.ArgumentParser) -> None:
     _add_scene(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="MP4 to write [flight.mp4]")
-    parser.add_argument("--seconds", type=_number(float, 0.04, 36_000.0), metavar="S", help="length of the film [20]")
+    parser.add_argument(
+        "--seconds", type=_number(float, 0.04, 36_000.0), metavar="S", help="length of the film [the flight's, or 20]"
+    )
     parser.add_argument("--size", type=_size, metavar="WxH", help="of the film [1280x720]")
     parser.add_argument("--fps", type=_number(float, 1.0, 240.0), metavar="N", help="frames per second [30]")
     parser.add_argument("--frames", type=Path, metavar="DIR", help="write every frame as PNG there, with cameras.json")
     _add_flight(parser, "autopilot")
-    parser.set_defaults(**vars(FilmOptions()))
+    parser.set_defaults(**vars(FilmOptions()) | _UNSAID)
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    _add_scene(parser)
+    parser.add_argument("--to", type=Path, metavar="FILE|DIR", help="cloud.ply, mesh.ply, scene.glb, or a folder [scene.glb]")
+    parser.add_argument("--as", dest="kind", choices=KINDS, help="what to write [what the name given with --to asks for]")
+    parser.add_argument(
+        "--seconds",
+        type=_number(float, 0.0, 3600.0),
+        metavar="S",
+        help="of flight; 0: the photo alone [10, or all of a flight file]",
+    )
+    parser.add_argument("--size", type=_size, metavar="WxH", help="of keyframes, multiples of 32 [256x160]")
+    _add_flight(parser, "autopilot")
+    parser.set_defaults(**vars(ExportOptions()) | _UNSAID)
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
@@ -127,10 +149,14 @@ def _add_scene(parser: argparse.ArgumentParser, *, own_depth: bool = True) -> No
 
 
 def _add_flight(parser: argparse.ArgumentParser, pilot: str) -> None:
-    parser.add_argument("--pilot", metavar="NAME|FILE", help=f"manual, autopilot, a cinematic move, a path file [{pilot}]")
+    parser.add_argument(
+        "--pilot", metavar="NAME|FILE", help=f"manual, autopilot, a cinematic move, a path or flight file [{pilot}]"
+    )
     refiners = f"{', '.join(GENERATORS)}, or a weights file"
-    parser.add_argument("--refiner", type=_refiner, metavar="NAME|FILE", help=f"what paints new land: {refiners} [%(default)s]")
-    parser.add_argument("--seed", type=int, metavar="N", help="same photo, pilot and seed: same flight [0]")
+    parser.add_argument(
+        "--refiner", type=_refiner, metavar="NAME|FILE", help=f"what paints new land: {refiners} [of the settings: auto]"
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="same photo, pilot and seed: same flight [of the settings: 0]")
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -161,16 +187,44 @@ def _options(kind: type[Options], arguments: argparse.Namespace) -> Options:
     return kind(**{option.name: getattr(arguments, option.name) for option in fields(kind)})
 
 
+def _take_settings(arguments: argparse.Namespace) -> str:
+    """Let the settings decide what the command line leaves open; return what is wrong with them, or nothing."""
+    from viewer.settings_file import load_or_default
+
+    loaded = load_or_default()
+    settings = loaded.settings
+    for name, value in (
+        ("refiner", settings.flight.refiner),
+        ("seed", settings.flight.seed),
+        ("fullscreen", settings.display.fullscreen),
+    ):
+        if getattr(arguments, name, value) is None:
+            setattr(arguments, name, value)
+    return loaded.notice
+
+
 def _fly(arguments: argparse.Namespace, _: list[str]) -> int:
     from viewer import app
 
+    _take_settings(arguments)
     return app.run(_options(FlyOptions, arguments))
 
 
 def _film(arguments: argparse.Namespace, _: list[str]) -> int:
     from viewer import film
 
+    if notice := _take_settings(arguments):
+        print(f"{PROGRAM}: {notice}", file=sys.stderr)
     film.run(_options(FilmOptions, arguments))
+    return 0
+
+
+def _export(arguments: argparse.Namespace, _: list[str]) -> int:
+    from viewer import export
+
+    if notice := _take_settings(arguments):
+        print(f"{PROGRAM}: {notice}", file=sys.stderr)
+    export.run(_options(ExportOptions, arguments))
     return 0
 
 
@@ -195,6 +249,12 @@ def _doctor(_arguments: argparse.Namespace, _: list[str]) -> int:
     from viewer import doctor
 
     return doctor.run()
+
+
+def _settings(arguments: argparse.Namespace, _: list[str]) -> int:
+    from viewer import settings_command
+
+    return settings_command.run(arguments.words)
 
 
 def _bench(arguments: argparse.Namespace, _: list[str]) -> int:
@@ -226,7 +286,9 @@ def _train_perception(_: argparse.Namespace, rest: list[str]) -> int:
 _COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "fly": _fly,
     "film": _film,
+    "export": _export,
     "depth": _depth,
+    "settings": _settings,
     "doctor": _doctor,
     "bench": _bench,
     "evaluate": _evaluate,

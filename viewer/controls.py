@@ -1,176 +1,184 @@
-"""Controls: one table from keys to actions, and the dispatcher that turns what a person does into ``Steering``.
+"""Controls: the one table of everything a person can do, and what each of it is bound to.
 
-The table also writes the help overlay and the README, so they cannot disagree. Keys are told apart by pyglet's key symbols, which
-are the same on every platform; pyglet 2.1 does not report physical key codes on all of them, so the letters move with the layout.
-The symbols are listed here, because importing ``pyglet.window`` opens a connection to the display.
+The dispatcher, the help overlay, the README, the settings file and the controls panel all read it, so they cannot disagree.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from core.steering import Steering
+from viewer.keyboard import KEYS
 
-KEYS: dict[str, int] = {
-    **{chr(code): code + 32 for code in range(ord("A"), ord("Z") + 1)},
-    **{chr(code): code for code in range(ord("0"), ord("9") + 1)},
-    "Space": 0x20,
-    "Esc": 0xFF1B,
-    "Home": 0xFF50,
-    "Left": 0xFF51,
-    "Up": 0xFF52,
-    "Right": 0xFF53,
-    "Down": 0xFF54,
-    "Left Shift": 0xFFE1,
-    "Right Shift": 0xFFE2,
-    "Left Ctrl": 0xFFE3,
-    "Right Ctrl": 0xFFE4,
-    **{f"F{i}": 0xFFBD + i for i in range(1, 13)},
-}
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
-FAST, SLOW = 4.0, 0.25  # x10, usual in viewers of whole scenes, would leave the land that one refinement knows within a second
-WHEEL_STEP = 2.0 ** (1.0 / 3.0)  # three notches double the speed
-SPEEDS = (1.0 / 16.0, 16.0)
-LOOK = 0.003  # radians a pixel of mouse motion: a drag across 960 pixels turns by 165 degrees
+How = Literal["press", "hold", "toggle"]  # acts once a press; acts while down; a press begins it, the next one ends it
+Kind = Literal["keys", "buttons", "axes"]
+KINDS: tuple[Kind, ...] = ("keys", "buttons", "axes")
+
+BUTTONS = (
+    *("A", "B", "X", "Y", "Back", "Start", "Guide", "Left shoulder", "Right shoulder", "Left stick press", "Right stick press"),
+    *("Pad up", "Pad down", "Pad left", "Pad right"),
+    *(f"Stick button {i}" for i in range(1, 33)),
+    *("Hat up", "Hat down", "Hat left", "Hat right"),
+)
+AXES = (  # each is half an axis, so that an action is bound to one direction; Throttle is a whole one
+    *(f"{side} stick {way}" for side in ("Left", "Right") for way in ("up", "down", "left", "right")),
+    *("Left trigger", "Right trigger"),
+    *(f"Flight stick {way}" for way in ("forward", "back", "left", "right")),
+    *("Twist left", "Twist right", "Throttle"),
+)
+INPUTS: dict[Kind, tuple[str, ...]] = {"keys": tuple(KEYS), "buttons": BUTTONS, "axes": AXES}
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line of the table: what a group of keys does. Held actions act while down, others once per press."""
+class Action:
+    """One thing that can be done. Actions that are held, or toggled, steer; each of the others has a function in ``actions``."""
 
+    id: str
     what: str
-    actions: dict[str, str] = field(default_factory=dict)  # key name to action id
-    held: bool = False
-    shown: str = ""  # how the help names the keys, where that is not simply their list
-
-    @property
-    def keys(self) -> str:
-        """The keys as a person reads them."""
-        return self.shown or " ".join(self.actions)
+    keys: tuple[str, ...] = ()
+    buttons: tuple[str, ...] = ()
+    axes: tuple[str, ...] = ()
+    how: How = "press"
+    line: str = ""  # the help's words for this action and its neighbours of the same line; "": it has a line of its own
+    mouse: str = ""  # what the mouse has to do with it; never bound otherwise
 
 
-TABLE: tuple[Row, ...] = (
-    Row("fly forward, left, back, right", {"W": "forward", "A": "left", "S": "back", "D": "right"}, held=True),
-    Row("fly down, up", {"Q": "down", "E": "up"}, held=True),
-    Row(
-        "look around",
-        {"Left": "look_left", "Right": "look_right", "Up": "look_up", "Down": "look_down"},
-        held=True,
-        shown="Arrows, mouse drag",
-    ),
-    Row("roll left, right", {"Z": "roll_left", "X": "roll_right"}, held=True),
-    Row("four times as fast", {"Left Shift": "fast", "Right Shift": "fast"}, held=True, shown="Shift"),
-    Row("four times as slow", {"Left Ctrl": "slow", "Right Ctrl": "slow"}, held=True, shown="Ctrl"),
-    Row("lasting speed", shown="Mouse wheel"),
-    Row("hover", {"Space": "hover"}),
-    Row("autopilot on, off", {"P": "autopilot"}),
-    Row("next cinematic move", {"C": "cinematic"}),
-    Row("rewind: fly back the way you came", {"R": "rewind"}),
-    Row("return to the photo directly", {"Home": "home"}),
-    Row("record, stop recording", {"F9": "record"}),
-    Row("full screen", {"F11": "fullscreen"}),
-    Row("screenshot", {"F12": "screenshot"}),
-    Row(
-        "show disparity, sky, stretch, holes, keyframe, lookup",
-        {
-            "1": "view_disparity",
-            "2": "view_sky",
-            "3": "view_stretch",
-            "4": "view_holes",
-            "5": "view_keyframe",
-            "6": "view_lookup",
-        },
-    ),
-    Row("show the flight", {"0": "view_flight"}),
-    Row("graph of frame times", {"G": "graph"}),
-    Row("this help", {"H": "help"}),
-    Row("quit", {"Esc": "quit"}),
+_FLY, _CLIMB, _ROLL = "fly forward, left, back, right", "fly down, up", "roll left, right"
+_HOLD, _TIME = "hold speed, height, course: steer what is held and it changes", "pause, one step, slow motion"
+_KEYS = "keyframes: drop one here, list, fly through them"
+_LOOK, _DRAG, _SHOW = "look around", "mouse drag", "show disparity, sky, stretch, holes, keyframe, lookup"
+
+TABLE: tuple[Action, ...] = (
+    Action("forward", "fly forward", ("W",), ("Stick button 1",), ("Left stick up",), "hold", _FLY),
+    Action("left", "fly left", ("A",), ("Hat left",), ("Left stick left",), "hold", _FLY),
+    Action("back", "fly back", ("S",), ("Stick button 2",), ("Left stick down",), "hold", _FLY),
+    Action("right", "fly right", ("D",), ("Hat right",), ("Left stick right",), "hold", _FLY),
+    Action("down", "fly down", ("Q",), ("Hat down",), ("Left trigger",), "hold", _CLIMB),
+    Action("up", "fly up", ("E",), ("Hat up",), ("Right trigger",), "hold", _CLIMB),
+    Action("look_left", "look left", ("Left",), (), ("Right stick left", "Flight stick left"), "hold", _LOOK, _DRAG),
+    Action("look_right", "look right", ("Right",), (), ("Right stick right", "Flight stick right"), "hold", _LOOK, _DRAG),
+    Action("look_up", "look up", ("Up",), (), ("Right stick up", "Flight stick back"), "hold", _LOOK, _DRAG),
+    Action("look_down", "look down", ("Down",), (), ("Right stick down", "Flight stick forward"), "hold", _LOOK, _DRAG),
+    Action("roll_left", "roll left", ("Z",), ("Left shoulder",), ("Twist left",), "hold", _ROLL),
+    Action("roll_right", "roll right", ("X",), ("Right shoulder",), ("Twist right",), "hold", _ROLL),
+    Action("fast", "four times as fast", ("Left Shift", "Right Shift"), ("Left stick press",), how="hold"),
+    Action("slow", "four times as slow", ("Left Ctrl", "Right Ctrl"), ("Right stick press",), how="hold"),
+    Action("speed", "lasting speed", axes=("Throttle",), how="hold", mouse="mouse wheel"),
+    Action("hold_speed", "hold the speed ahead", ("F5",), how="toggle", line=_HOLD),
+    Action("hold_height", "hold the height", ("F6",), how="toggle", line=_HOLD),
+    Action("hold_heading", "hold the course, and look around freely", ("F7",), how="toggle", line=_HOLD),
+    Action("hover", "hover", ("Space",), ("B", "Stick button 3")),
+    Action("autopilot", "autopilot on, off", ("P",), ("A", "Stick button 4")),
+    Action("cinematic", "next cinematic move", ("C",), ("Y",)),
+    Action("rewind", "rewind: fly back the way you came", ("R",), ("Pad left",)),
+    Action("home", "return to the photo directly", ("Home",), ("Back",)),
+    Action("keyframe", "drop a keyframe here", ("K",), ("Pad right",), line=_KEYS),
+    Action("keyframes", "list of keyframes", ("L",), line=_KEYS),
+    Action("fly_keyframes", "fly through the keyframes", ("J",), line=_KEYS),
+    Action("pause", "pause, go on", ("T",), line=_TIME),
+    Action("step", "one frame further, and pause", (".",), line=_TIME),
+    Action("slow_motion", "slow motion on, off", (",",), line=_TIME),
+    Action("map", "map of the path", ("M",), ("Pad up",)),
+    Action("record", "record, stop recording", ("F9",), ("X", "Stick button 5")),
+    Action("fullscreen", "full screen", ("F11",)),
+    Action("screenshot", "screenshot", ("F12",), ("Pad down", "Stick button 6")),
+    Action("save_flight", "save the flight so far, for a film of it", ("F3",)),
+    Action("view_disparity", "show disparity", ("1",), line=_SHOW),
+    Action("view_sky", "show the sky's share", ("2",), line=_SHOW),
+    Action("view_stretch", "show stretch", ("3",), line=_SHOW),
+    Action("view_holes", "show holes", ("4",), line=_SHOW),
+    Action("view_keyframe", "show which keyframe", ("5",), line=_SHOW),
+    Action("view_lookup", "show the lookup", ("6",), line=_SHOW),
+    Action("view_flight", "show the flight", ("0",)),
+    Action("settings", "settings and controls: a panel over the flight", ("Tab",), ("Start",)),
+    Action("graph", "graph of frame times", ("G",)),
+    Action("help", "all of the controls", ("H",), ("Guide",)),
+    Action("quit", "quit", ("Esc",)),
 )
 
 
-def conflicts(table: tuple[Row, ...] = TABLE) -> list[str]:
-    """Return one line for each key that is unknown or used twice."""
-    lines, used = [], dict[str, str]()
-    for row in table:
-        for key, action in row.actions.items():
-            if key not in KEYS:
-                lines.append(f"{key}: no such key, for {action}")
-            elif key in used:
-                lines.append(f"{key}: both {used[key]} and {action}")
-            used[key] = action
+@dataclass(frozen=True)
+class Bindings:
+    """What each action is bound to, after the user's changes: action id to names of ``INPUTS``, and how it acts."""
+
+    keys: dict[str, tuple[str, ...]] = field(default_factory=lambda: {each.id: each.keys for each in TABLE})
+    buttons: dict[str, tuple[str, ...]] = field(default_factory=lambda: {each.id: each.buttons for each in TABLE})
+    axes: dict[str, tuple[str, ...]] = field(default_factory=lambda: {each.id: each.axes for each in TABLE})
+    how: dict[str, How] = field(default_factory=lambda: {each.id: each.how for each in TABLE})
+
+    def of(self, kind: Kind) -> dict[str, tuple[str, ...]]:
+        """Return the bindings of one kind."""
+        return {"keys": self.keys, "buttons": self.buttons, "axes": self.axes}[kind]
+
+
+class HelpLine(NamedTuple):
+    """A line of the help and of the README: what is pressed on the keyboard or mouse, gamepad and flight stick, for what."""
+
+    keys: str
+    pad: str
+    stick: str
+    what: str
+
+
+def conflicts(bindings: Bindings | None = None) -> list[str]:
+    """Return one line for each key, button or axis that does not exist or that two actions use."""
+    return [line for kind in KINDS for line in _conflicts(kind, (bindings or Bindings()).of(kind))]
+
+
+def _conflicts(kind: Kind, bound: dict[str, tuple[str, ...]]) -> Iterator[str]:
+    used = dict[str, str]()
+    for action, names in bound.items():
+        for name in names:
+            if name not in INPUTS[kind]:
+                yield f"{name}: not one of the {kind}, for {action}"
+            elif name in used:
+                yield f"{name}: both {used[name]} and {action}"
+            used[name] = action
+
+
+def help_lines(bindings: Bindings | None = None, legend: Callable[[str], str] = str) -> list[HelpLine]:
+    """Return the lines of the overlay and of the README; ``legend`` tells what is printed on a key."""
+    bound = bindings or Bindings()
+    lines = []
+    for what, group in groupby(TABLE, lambda each: each.line or each.what):
+        actions = list(group)
+        keys = _spoken([legend(name) for each in actions for name in bound.keys[each.id]])
+        moved = [name for each in actions for name in (*bound.axes[each.id], *bound.buttons[each.id])]
+        pad = _spoken([name for name in moved if not on_stick(name)])
+        stick = _spoken([name for name in moved if on_stick(name)])
+        mouse = actions[0].mouse
+        lines.append(HelpLine(f"{keys}, {mouse}" if keys and mouse else keys or mouse, pad, stick, what))
     return lines
 
 
-def help_lines(table: tuple[Row, ...] = TABLE) -> list[tuple[str, str]]:
-    """Return (keys, what they do) for the overlay and the README."""
-    return [(row.keys, row.what) for row in table]
+def on_stick(name: str) -> bool:
+    """Whether a button or axis is one of a flight stick."""
+    return name.startswith(("Stick button", "Flight stick", "Hat", "Twist", "Throttle"))
 
 
-class Controls:
-    """Collects key and mouse events between two frames; ``poll`` returns what they amount to.
+_TOGETHER = {  # names that are said as one
+    "Arrows": ("Left", "Right", "Up", "Down"),
+    "Shift": ("Left Shift", "Right Shift"),
+    "Ctrl": ("Left Ctrl", "Right Ctrl"),
+    "Left stick": ("Left stick up", "Left stick left", "Left stick down", "Left stick right"),
+    "Right stick": ("Right stick left", "Right stick right", "Right stick up", "Right stick down"),
+    "Triggers": ("Left trigger", "Right trigger"),
+    "Shoulders": ("Left shoulder", "Right shoulder"),
+    "Stick": ("Flight stick left", "Flight stick right", "Flight stick back", "Flight stick forward"),
+    "Twist": ("Twist left", "Twist right"),
+}
 
-    Event methods take pyglet's arguments. Call ``release_all`` when the window loses focus, since releases are then not reported.
-    """
 
-    def __init__(self, table: tuple[Row, ...] = TABLE) -> None:
-        if wrong := conflicts(table):
-            raise ValueError("; ".join(wrong))
-        self._actions = {KEYS[key]: (action, row.held) for row in table for key, action in row.actions.items()}
-        self._down: set[int] = set()
-        self._tapped: set[int] = set()  # pressed since the last poll: a tap shorter than a frame still counts for one
-        self._pressed: list[str] = []
-        self._drag = [0.0, 0.0]
-        self._speed = 1.0
-
-    def on_key_press(self, symbol: int) -> bool:
-        """Take a key press; return whether the key means anything."""
-        action, held = self._actions.get(symbol, (None, False))
-        if action is None:
-            return False
-        if held:
-            self._down.add(symbol)
-            self._tapped.add(symbol)
-        else:
-            self._pressed.append(action)
-        return True
-
-    def on_key_release(self, symbol: int) -> None:
-        """Take a key release."""
-        self._down.discard(symbol)
-
-    def on_mouse_drag(self, dx: float, dy: float) -> None:
-        """Take mouse motion with a button down, in pixels right and up."""
-        self._drag[0] += LOOK * dx
-        self._drag[1] += LOOK * dy
-
-    def on_mouse_scroll(self, notches: float) -> None:
-        """Take wheel motion: forward is faster."""
-        self._speed = min(max(self._speed * WHEEL_STEP**notches, SPEEDS[0]), SPEEDS[1])
-
-    def release_all(self) -> None:
-        """Let go of everything that is held."""
-        self._down.clear()
-        self._tapped.clear()
-        self._drag = [0.0, 0.0]
-
-    def poll(self) -> tuple[Steering, list[str]]:
-        """Return the steering since the last poll and the ids of the actions pressed, in order."""
-        held = {self._actions[symbol][0] for symbol in self._down | self._tapped}
-        pressed, drag = self._pressed, (self._drag[0], self._drag[1])
-        self._pressed, self._drag = [], [0.0, 0.0]
-        self._tapped.clear()
-
-        def axis(minus: str, plus: str) -> float:
-            return float(plus in held) - float(minus in held)
-
-        return Steering(
-            strafe=axis("left", "right"),
-            climb=axis("down", "up"),
-            advance=axis("back", "forward"),
-            yaw=axis("look_left", "look_right"),
-            pitch=axis("look_down", "look_up"),
-            roll=axis("roll_left", "roll_right"),
-            drag=drag,
-            boost=(FAST if "fast" in held else 1.0) * (SLOW if "slow" in held else 1.0),
-            speed=self._speed,
-        ), pressed
+def _spoken(names: list[str]) -> str:
+    """Join names as a person says them: W A S D, Arrows."""
+    left, said = names, []
+    for short, together in _TOGETHER.items():
+        if set(together) <= set(left):
+            said.append(short)
+            left = [name for name in left if name not in together]
+    said += [name.removeprefix("Stick ").capitalize() if name.startswith("Stick button") else name for name in left]
+    return (" " if all(len(name) == 1 for name in said) else ", ").join(said)

@@ -1,30 +1,40 @@
-"""Film: a flight without a window, one picture after another, each as good as it can be and the same every time."""
+"""Film: a flight without a window, one picture after another, each as good as it can be and the same every time.
+
+A flight that was flown in the window is flown again from its file: the same flight at any size and rate, and at the size it was
+seen the same pictures.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.errors import RecordingError
-from viewer.provenance import recording_metadata
+from viewer.provenance import origin_of, recording_metadata
 from viewer.quality import Quality
 from viewer.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from core.camera import Camera
+    from core.flight import Flight
+    from core.flight_file import FlightRecord
+    from core.generator import Generator
     from core.keyframe import Keyframe
+    from core.photo import Photo
     from viewer.options import FilmOptions
 
+SECONDS = 20.0  # of a film of which nothing else is known
 _OPENGL_AXES = np.diag([1.0, -1.0, -1.0, 1.0])  # +Y up, looking along -Z, which is what readers of cameras.json expect
 
 
@@ -49,7 +59,7 @@ def run(options: FilmOptions) -> None:
     photo, keyframe, notice = keyframe_of(options.photo, options)
     if notice:
         print(notice, file=sys.stderr)
-    film = shots(keyframe, options)
+    film = shots(keyframe, options, photo)
     first = next(film)  # what can be wrong with pilot and device is known before any file is touched
     metadata = recording_metadata(photo, options.seed, first.generator)
     album = Album(options.frames, options, metadata) if options.frames else None
@@ -67,50 +77,117 @@ def run(options: FilmOptions) -> None:
     print(f"{options.output}: {recorder.frames} frames, {recorder.seconds:.1f} s, by {recorder.encoder}")
 
 
+def seconds_of(options: FilmOptions) -> float:
+    """Return the length of the film: as asked for, but no longer than a flight that is flown again."""
+    from core.sight import TICK
+
+    record = record_of(options)
+    if record is None:
+        return options.seconds or SECONDS
+    flown = max(record.part[1] - record.part[0], 1) * TICK
+    return min(options.seconds or flown, flown)
+
+
 def frame_count(options: FilmOptions) -> int:
     """Return the number of pictures in the film."""
-    return max(1, round(options.seconds * options.fps))
+    return max(1, round(seconds_of(options) * options.fps))
 
 
-def shots(keyframe: Keyframe, options: FilmOptions) -> Iterator[Shot]:
+def record_of(options: FilmOptions) -> FlightRecord | None:
+    """Return the flight that is to be flown again; None where a pilot flies. Raises PilotError if its file is damaged."""
+    from core.flight_file import read_record
+
+    file = Path(options.pilot)
+    return read_record(file) if file.suffix else None
+
+
+def shots(keyframe: Keyframe, options: FilmOptions, photo: Photo | None = None) -> Iterator[Shot]:
     """Fly into the photo ``keyframe`` in lockstep and yield the pictures, the first of them at the photo's own pose.
 
-    The same photo, pilot, seed, size and rate give the same pictures. Raises DeviceError and PilotError.
+    The same photo, pilot, seed, size and rate give the same pictures. A flight of ``photo`` that is flown again begins where the
+    part of it that is meant does. Raises DeviceError and PilotError.
+    """
+    from core.steering import Steering
+    from viewer.headless import headless_context
+    from viewer.readback import ReadbackRing
+    from viewer.renderer import Renderer
+
+    width, height = options.size
+    lookup = Quality(rung=0).lookup(width, height)
+    with ExitStack() as stack:
+        flight = flight_of(keyframe, options, photo)
+        stack.callback(flight.close)
+        context = headless_context()
+        stack.callback(context.release)
+        stack.enter_context(context)  # current until the film ends, or no window could be opened afterwards
+        renderer = Renderer(context, flight.dome)
+        canvas = context.framebuffer([context.texture(options.size, 4)])
+        ring = ReadbackRing(context, options.size)
+        for _ in range(frame_count(options)):
+            frame = flight.frame(lookup, width / height)
+            renderer.draw(frame, canvas)
+            ring.push(canvas)
+            yield Shot(ring.pull(), frame.camera, flight.refiner.generator_name)
+            flight.advance(1.0 / options.fps, Steering())
+        if flight.refiner.last_error is not None:
+            print(flight.refiner.last_error, file=sys.stderr)
+
+
+def flight_of(
+    keyframe: Keyframe, options: FilmOptions, photo: Photo | None = None, refine_size: tuple[int, int] = (256, 160)
+) -> Flight:
+    """Make the flight that a film shows, at its beginning; what differs from what was asked for is told on standard error.
+
+    A flight file is flown again by its log where everything it was made from is there, ``photo`` above all; otherwise the poses
+    in it are followed. Raises PilotError.
     """
     from core.flight import Flight, FlightSettings
     from core.pilots import make_pilot
     from core.pilots.cinematic import scene_reach
-    from core.steering import Steering
-    from viewer.headless import headless_context
     from viewer.loader import generator_of
-    from viewer.readback import ReadbackRing
-    from viewer.renderer import Renderer
 
+    record = record_of(options)
     reach = scene_reach(keyframe.disparity, keyframe.geometry_sky)
-    pilot = make_pilot(options.pilot, options.seed, reach, options.seconds)
-    width, height = options.size
-    settings = FlightSettings(width / height, lockstep=True, seed=options.seed)
-    context = headless_context()
+    pilot = make_pilot(options.pilot, options.seed, reach, seconds_of(options))
+    if record is not None and options.refiner == type(options).refiner:
+        options = replace(options, refiner=record.origin.generator)
     generator, notice = generator_of(options)
     if notice:
         print(notice, file=sys.stderr)
+    if record is not None:
+        again = _flown_again(keyframe, generator, record, photo, options)
+        if again is not None:
+            return again
+    settings = FlightSettings(options.size[0] / options.size[1], refine_size, lockstep=True, seed=options.seed)
     flight = Flight(keyframe, generator, settings)
     flight.pilot = pilot
-    try:
-        renderer = Renderer(context, flight.dome)
-        canvas = context.framebuffer([context.texture(options.size, 4)])
-        ring = ReadbackRing(context, options.size)
-        lookup = Quality(rung=0).lookup(width, height)
-        for _ in range(frame_count(options)):
-            renderer.draw(flight.frame(lookup), canvas)
-            ring.push(canvas)
-            yield Shot(ring.pull(), flight.camera, flight.refiner.generator_name)
-            flight.advance(1.0 / options.fps, Steering())
-        if flight.refiner.last_error is not None:
-            print(flight.refiner.last_error, file=sys.stderr)
-    finally:
+    return flight
+
+
+def _flown_again(
+    keyframe: Keyframe, generator: Generator, record: FlightRecord, photo: Photo | None, options: FilmOptions
+) -> Flight | None:
+    """Return the flight of ``record`` at the beginning of its part; None, and a line on standard error, where that cannot be."""
+    from core.flight import Flight, FlightSettings
+    from core.sight import TICK
+    from core.steering import Steering
+
+    settings = FlightSettings(
+        options.size[0] / options.size[1],
+        record.refine_size,
+        lockstep=True,
+        seed=record.origin.seed,
+        world_bytes=record.world_bytes,
+        replay=record.log,
+    )
+    flight = Flight(keyframe, generator, settings)
+    differences = ["photo"] if photo is None else record.origin.differences(origin_of(flight, photo, options.refiner))
+    if differences:
+        print(f"{options.pilot}: another {', '.join(differences)}; its path is followed instead", file=sys.stderr)
         flight.close()
-        context.release()
+        return None
+    flight.advance(record.part[0] * TICK + record.rest, Steering())
+    return flight
 
 
 @dataclass(eq=False)

@@ -6,6 +6,7 @@ import math
 import time
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import compress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.flight import FlightStatus
+    from viewer.controls import HelpLine
 
 PAPER = (12, 16, 20, 150)  # behind the text, translucent
 INK = (244, 246, 248, 255)
@@ -42,6 +44,9 @@ class Meters:
     recording: float | None = None  # seconds recorded so far
     dropped: int = 0
     loading: str = ""
+    clock: str = ""  # how time goes, where it does not go as usual: "paused", "slow motion"
+    holds: tuple[str, ...] = ()  # what is held: "speed", "height", "heading"
+    pad: str = ""  # the gamepad or stick that is plugged in
 
 
 @dataclass
@@ -51,6 +56,8 @@ class Hud:
     scale: float = 1.0  # framebuffer pixels per point
     help_visible: bool = False
     graph_visible: bool = False
+    map_visible: bool = False
+    card_visible: bool = False
     _message: str = ""
     _until: float = 0.0
     _reported: dict[str, str | None] = field(default_factory=dict, repr=False)
@@ -83,8 +90,9 @@ class Hud:
             f"{meters.fps:3.0f} fps" if meters.fps else "at rest",
             f"refine {status.refine_rate:3.1f} Hz {status.refine_size[0]}x{status.refine_size[1]} {status.generator}",
         ]
-        if meters.loading:
-            words.append(meters.loading)
+        words[1:1] = [meters.clock] if meters.clock else []
+        words += [f"hold {' '.join(meters.holds)}"] if meters.holds else []
+        words += [each for each in (meters.pad, meters.loading) if each]
         record = ""
         if meters.recording is not None:
             record = f"REC {int(meters.recording) // 60:02d}:{int(meters.recording) % 60:02d}"
@@ -100,9 +108,14 @@ class Hud:
             return None
         return self._cached("message", wrapped(self.message.split(), width - 2 * PADDING * self.scale, self.scale, " "))
 
-    def help_picture(self, lines: Sequence[tuple[str, str]]) -> NDArray[np.uint8]:
-        """Return the table of controls: pairs of keys and what they do."""
-        return self._cached("help", [f"{keys}\t{what}" for keys, what in lines])
+    def help_picture(self, lines: Sequence[HelpLine], *, pad: bool = False, stick: bool = False) -> NDArray[np.uint8]:
+        """Return the table of controls: what is pressed on the keyboard, and, where there are, on ``pad`` and ``stick``."""
+        shown = (True, pad, stick, True)
+        return self._cached("help", ["\t".join(compress(line, shown)) for line in lines])
+
+    def card_picture(self, lines: list[str]) -> NDArray[np.uint8]:
+        """Return the card of a first run."""
+        return self._cached("card", lines)
 
     def _cached(self, name: str, lines: list[str], alert: str = "") -> NDArray[np.uint8]:
         key = (self.scale, alert, *lines)
@@ -125,13 +138,15 @@ def wrapped(words: Sequence[str], width: float, scale: float = 1.0, space: str =
 
 
 def text_picture(lines: Sequence[str], alert: str = "", scale: float = 1.0) -> NDArray[np.uint8]:
-    """Draw ``lines`` on a translucent plate, (h, w, 4) uint8; a tab starts the second column, ``alert`` follows in red."""
+    """Draw ``lines`` on a translucent plate, (h, w, 4) uint8; tabs part it into columns, ``alert`` follows in red."""
     face = font(round(14 * scale))
     pad = round(PADDING * scale)
     rows = [line.split("\t") for line in lines]
     gap = round(GAP * scale)
-    first = max((math.ceil(face.getlength(row[0])) for row in rows if len(row) > 1), default=-gap) + gap
-    widths = [math.ceil(first + face.getlength(row[1]) if len(row) > 1 else face.getlength(row[0])) for row in rows]
+    starts = [0]  # of the columns
+    for column in range(max(map(len, rows)) - 1):
+        starts.append(starts[-1] + gap + max(math.ceil(face.getlength(row[column])) for row in rows if len(row) > column + 1))
+    widths = [starts[len(row) - 1] + math.ceil(face.getlength(row[-1])) for row in rows]
     extra = math.ceil(face.getlength(alert)) + 2 * gap if alert else 0
     line_height = round(20 * scale)
     picture = Image.new("RGBA", (max(widths) + extra + 2 * pad, line_height * len(rows) + 2 * pad - round(4 * scale)))
@@ -139,9 +154,8 @@ def text_picture(lines: Sequence[str], alert: str = "", scale: float = 1.0) -> N
     draw.rounded_rectangle((0, 0, picture.width - 1, picture.height - 1), radius=pad * 0.6, fill=PAPER)
     for index, row in enumerate(rows):
         y = pad + index * line_height
-        draw.text((pad, y), row[0], fill=QUIET if len(row) > 1 else INK, font=face)
-        if len(row) > 1:
-            draw.text((pad + first, y), row[1], fill=INK, font=face)
+        for column, text in enumerate(row):
+            draw.text((pad + starts[column], y), text, fill=INK if column == len(row) - 1 else QUIET, font=face)
     if alert:
         x, radius = pad + widths[0] + gap, 5 * scale
         middle = pad + 8 * scale

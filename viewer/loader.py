@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from core.keyframe import Keyframe
     from core.perception import Scene
     from core.photo import Photo
-    from viewer.options import FilmOptions, FlyOptions, SceneOptions
+    from viewer.options import ExportOptions, FilmOptions, FlyOptions, SceneOptions
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ def keyframe_of(path: Path, options: SceneOptions) -> tuple[Photo, Keyframe, str
     return photo, photo_keyframe(photo, scene), notice
 
 
-def generator_of(options: FlyOptions | FilmOptions) -> tuple[Generator, str]:
+def generator_of(options: ExportOptions | FilmOptions | FlyOptions) -> tuple[Generator, str]:
     """Return the generator that the options name; where it is unusable the classical one, and the reason."""
     from core.refiner import make_generator
 
@@ -99,7 +99,7 @@ def prepare(path: Path, options: FlyOptions, aspect: float, lookup: tuple[int, i
     world_bytes = LARGE_BUDGET_BYTES if on_gpu(generator) else BUDGET_BYTES
     flight = Flight(keyframe, generator, FlightSettings(aspect, seed=options.seed, world_bytes=world_bytes))
     flight.warm_up(lookup)
-    for name in ("viewer.capture", "av"):  # which would cost the first recording 0.2 s
+    for name in ("viewer.capture", "av", "viewer.panel.pages"):  # for which the first recording, and panel, would wait 0.2 s
         importlib.import_module(name)
     trace("ready")
     return Loaded(photo, flight, "; ".join(filter(None, (notice, doubt))))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import weights
 from core.generator import GENERATORS
+
+if TYPE_CHECKING:
+    from core.export import Kind
 
 DEMO_PHOTO = Path(weights.__file__).with_name("demo") / "picos_de_europa.jpg"
 PERCEPTIONS = ("shipped", "depth-anything")  # core.perception.perceive's backends
@@ -42,13 +45,26 @@ class FilmOptions(SceneOptions):
     """A film of a flight, made without a window."""
 
     output: Path = Path("flight.mp4")
-    seconds: float = 20.0
+    seconds: float | None = None  # None: the length of the flight that is flown again, else 20
     fps: float = 30.0
     size: tuple[int, int] = (1280, 720)  # (width, height)
     pilot: str = "autopilot"
     refiner: str = GENERATORS[0]
     seed: int = 0
     frames: Path | None = None  # folder for every picture as PNG, with cameras.json
+
+
+@dataclass(frozen=True)
+class ExportOptions(SceneOptions):
+    """What a flight saw, for other programs."""
+
+    to: Path = Path("scene.glb")  # .ply, .glb, or a folder
+    kind: Kind | None = None  # None: what the name of ``to`` asks for
+    seconds: float | None = None  # None: 10, or all of a flight file
+    size: tuple[int, int] = (256, 160)  # (width, height) of keyframes
+    pilot: str = "autopilot"
+    refiner: str = GENERATORS[0]
+    seed: int = 0
 
 
 @dataclass(frozen=True)

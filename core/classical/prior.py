@@ -106,6 +106,8 @@ def _along_rows(image: NDArray[np.float32], disparity: NDArray[np.float32], kept
     wide = cv2.GaussianBlur(own, (0, 0), _WIDE * own.shape[1], sigmaY=1.0, borderType=cv2.BORDER_REFLECT_101)
     sums = np.asarray(wide, np.float32)
     seen = (sums[..., 4] > 1e-3).astype(np.float32)
+    if not seen.any():
+        return np.dstack([image, disparity])
     return push_pull(np.asarray(sums[..., :4] / np.maximum(sums[..., 4:], 1e-3), np.float32), seen)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.camera import angles
-from core.pilots.pilot import BASE_SPEED, Response, glide
+from core.pilots.pilot import BASE_SPEED, CALM, Response, glide
 from core.steering import Craft, Motion, Surroundings
 
 if TYPE_CHECKING:
@@ -75,11 +75,11 @@ class Autopilot:
         self._shares: tuple[float, float] | None = None  # open and near, to be kept
 
     def advance(self, craft: Craft, steering: Steering, surroundings: Surroundings | None, dt: float) -> Craft:
-        """See ``core.pilots.pilot.Pilot``. Of the controls only the speed factors are heeded."""
+        """See ``core.pilots.pilot.Pilot``. Of the controls only the speed factors are heeded, and calm: half as fast."""
         if dt <= 0.0:
             return craft
         self._time += dt
-        pace = steering.speed * steering.boost
+        pace = steering.speed * steering.boost * (CALM if steering.calm else 1.0)
         return glide(craft, self._wanted(craft, surroundings, pace), dt, _RESPONSE)
 
     def _wanted(self, craft: Craft, surroundings: Surroundings | None, pace: float) -> Motion:
@@ -90,7 +90,7 @@ class Autopilot:
             for (rate, period), phase in zip(_MEANDER, self._phases, strict=True)
         )
         if sight is None:
-            return self._motion(craft, attitude, (BASE_SPEED * pace, 0.0), (meander, -_LOOK_RATE * attitude[1]))
+            return self._motion(craft, attitude, (BASE_SPEED * pace, 0.0), (meander * pace, -_LOOK_RATE * attitude[1]))
         if self._shares is None:
             self._shares = _clip(sight.open_share, *_OPEN_SHARES), _clip(sight.near_share, *_NEAR_SHARES)
         lens = craft.camera.intrinsics

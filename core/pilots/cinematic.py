@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from core.camera import Intrinsics
     from core.steering import Craft, Steering, Surroundings
 
 _NEAR, _FAR = 1.25, 6.0  # scene units: the reach a move is scaled to stays within these
@@ -33,6 +34,7 @@ class Cinematic:
     seconds: float
     what: str
     cyclic: bool = False
+    aimed: bool = False  # turns on its way to where the view is deepest
 
 
 def _pose(right: float, up: float, forward: float, yaw: float = 0.0, pitch: float = 0.0) -> NDArray[np.float64]:
@@ -42,6 +44,12 @@ def _pose(right: float, up: float, forward: float, yaw: float = 0.0, pitch: floa
 def _dolly(u: float, reach: float) -> NDArray[np.float64]:
     e = smootherstep(u)
     return _pose(0.0, 0.03 * reach * e, 0.5 * reach * e)
+
+
+def _through(u: float, reach: float) -> NDArray[np.float64]:
+    """Far ahead, most of the way to what stands at the reach, rising a little over the land between."""
+    e = smootherstep(u)
+    return _pose(0.0, 0.06 * reach * e, 0.75 * reach * e)  # from 0.9 on a forest's trunks fill the view
 
 
 def _orbit(u: float, reach: float) -> NDArray[np.float64]:
@@ -73,11 +81,32 @@ def _loop(u: float, reach: float) -> NDArray[np.float64]:
 
 CINEMATICS: dict[str, Cinematic] = {
     "dolly": Cinematic(_dolly, 8.0, "straight into the picture"),
+    "through": Cinematic(_through, 12.0, "through the gap ahead and on", aimed=True),
     "orbit": Cinematic(_orbit, 8.0, "around what stands in the middle"),
     "rise": Cinematic(_rise, 8.0, "up, looking down"),
     "sweep": Cinematic(_sweep, 10.0, "ahead along a bend"),
     "loop": Cinematic(_loop, 10.0, "a seamless round that ends where it began", cyclic=True),
 }
+
+
+def _bent(pose: NDArray[np.float64], u: float, aim: float) -> NDArray[np.float64]:
+    """Turn a move about its start, gradually, until half of its time is over."""
+    if aim == 0.0:
+        return pose
+    return rigid(turn(aim * smootherstep(2.0 * u)), np.zeros(3)) @ pose
+
+
+def gap(surroundings: Surroundings, lens: Intrinsics) -> float:
+    """Return the angle to the right, radians, at which a camera finds the land deepest, within the middle of its view.
+
+    Columns are judged by the nearest land in the band about the middle row, so that a valley is chosen before a hill behind it.
+    """
+    h, w = surroundings.disparity.shape
+    band = surroundings.disparity[int(0.4 * h) : int(0.65 * h), int(0.2 * w) : int(0.8 * w)]
+    depth = 1.0 / np.maximum(np.percentile(band, 80, axis=0), 0.05)
+    side = (np.arange(len(depth)) + 0.5) / len(depth) - 0.5
+    weight = (depth / depth.max()) ** 8  # the deepest columns count, without jumping from gap to gap
+    return math.atan(0.6 * float((weight * side).sum() / weight.sum()) / lens.fx)
 
 
 def scene_reach(disparity: NDArray[np.float32], sky: NDArray[np.float32]) -> float:
@@ -101,10 +130,11 @@ class CinematicPilot(Follower):
         move = CINEMATICS[name]
         length = seconds or move.seconds
         self._start: NDArray[np.float64] = np.eye(4)
+        self._move, self._aim = move, 0.0  # radians to the right
 
         def track(t: float) -> NDArray[np.float64]:
             u = t / length
-            return self._start @ move.pose(u % 1.0 if move.cyclic else u, reach)
+            return self._start @ _bent(move.pose(u % 1.0 if move.cyclic else u, reach), u, self._aim)
 
         super().__init__(name, track, math.inf if move.cyclic else length)
         self._begun = False
@@ -113,4 +143,6 @@ class CinematicPilot(Follower):
         """See ``core.pilots.pilot.Pilot``."""
         if not self._begun:
             self._start, self._begun = craft.camera.world_from_camera, True
+            if self._move.aimed and surroundings is not None:
+                self._aim = gap(surroundings, craft.camera.intrinsics)
         return super().advance(craft, steering, surroundings, dt)

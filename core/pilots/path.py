@@ -66,6 +66,16 @@ class Path:
         self._settle()
         return np.array(self._times), np.array(self._rows).reshape(-1, 2 * _WIDTH)
 
+    @property
+    def trail(self) -> NDArray[np.float64]:
+        """Where the craft has been, (n, 3), closely enough to be drawn; unlike ``keys`` it leaves the path as it is."""
+        rows, times = np.array(self._rows).reshape(-1, 2 * _WIDTH), np.array(self._times)
+        a, b, spans = rows[:-1], rows[1:], np.diff(times)[:, None]
+        leave, arrive, rise = spans * a[:, _WIDTH : _WIDTH + 3], spans * b[:, _WIDTH : _WIDTH + 3], b[:, :3] - a[:, :3]
+        curve, bend = 3.0 * rise - 2.0 * leave - arrive, leave + arrive - 2.0 * rise
+        parts = [a[:, :3] + u * (leave + u * (curve + u * bend)) for u in np.arange(8.0) / 8.0]
+        return np.concatenate([np.stack(parts, axis=1).reshape(-1, 3), rows[-1:, :3], self._pending[: self._count, 1:4]])
+
     def record(self, pose: NDArray[np.float64], dt: float) -> None:
         """Append ``pose``, reached ``dt`` > 0 seconds after the last one; nothing happens where the craft has not moved."""
         last = self._pending[self._count - 1, 1:] if self._count else np.array(self._rows[-2 * _WIDTH : -_WIDTH])
@@ -170,6 +180,11 @@ class RewindPilot(Follower):
         cruise = self._length / self._speed
         self._ramp = max(min(_RAMP, cruise), 1e-9)
         super().__init__("rewind", lambda t: path.pose(self._place(t)), cruise + self._ramp)
+
+    @property
+    def place(self) -> tuple[float, float]:
+        """Where on the path it is, and how long that was: seconds."""
+        return self._place(self.time), self._length
 
     def advance(self, craft: Craft, steering: Steering, surroundings: Surroundings | None, dt: float) -> Craft:
         """See ``core.pilots.pilot.Pilot``."""

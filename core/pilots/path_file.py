@@ -18,13 +18,14 @@ from core.pilots.path import Path
 
 if TYPE_CHECKING:
     import pathlib
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from core.camera import Intrinsics
 
 _AXES = np.diag([1.0, -1.0, -1.0, 1.0])  # OpenCV axes to OpenGL axes and back
-_OWN = "photoflight"
+OWN = "photoflight"  # name of our own block
 _DIGITS = 9
 _RIGID_TOLERANCE = 1e-3
 
@@ -35,28 +36,38 @@ def save_path(path: Path, file: pathlib.Path, lens: Intrinsics, size: tuple[int,
     Raises PilotError if the file cannot be written.
     """
     times, rows = path.keys
-    view = {"fov": math.degrees(lens.fov[1]), "aspect": size[0] / size[1]}
     frames = max(math.ceil(path.seconds * fps - 1e-6), 0) + 1
-    document = {
-        "camera_type": "perspective",
-        "render_width": size[0],
-        "render_height": size[1],
-        "fps": fps,
-        "seconds": frames / fps,
-        "is_cycle": False,
-        "smoothness_value": 0.0,
-        "keyframes": [{"matrix": _flat(path.pose(t)), **view} for t in times],
-        "camera_path": [{"camera_to_world": _flat(path.pose(i / fps)), **view} for i in range(frames)],
-        _OWN: {
-            "start": path.start.ravel().tolist(),
-            "times": np.round(times, _DIGITS).tolist(),
-            "rows": np.round(rows, _DIGITS).tolist(),
-        },
+    document = camera_path([path.pose(i / fps) for i in range(frames)], lens, size, fps)
+    view = {name: document["camera_path"][0][name] for name in ("fov", "aspect")}
+    document["keyframes"] = [{"matrix": _flat(path.pose(t)), **view} for t in times]
+    document[OWN] = {
+        "start": path.start.ravel().tolist(),
+        "times": np.round(times, _DIGITS).tolist(),
+        "rows": np.round(rows, _DIGITS).tolist(),
     }
     try:
         file.write_text(json.dumps(document), encoding="utf-8")
     except OSError as error:
         raise PilotError(f"{file}: the path cannot be saved ({error.strerror}); choose another place") from error
+
+
+def camera_path(
+    poses: Sequence[NDArray[np.float64]], lens: Intrinsics, size: tuple[int, int], fps: float, digits: int = _DIGITS
+) -> dict[str, Any]:
+    """Return ``poses`` (world_from_camera), a frame each at ``fps``, as nerfstudio's importers want them, for JSON."""
+    view = {"fov": math.degrees(lens.fov[1]), "aspect": size[0] / size[1]}
+    frames = [{"camera_to_world": _flat(pose, digits), **view} for pose in poses]
+    return {
+        "camera_type": "perspective",
+        "render_width": size[0],
+        "render_height": size[1],
+        "fps": fps,
+        "seconds": len(poses) / fps,
+        "is_cycle": False,
+        "smoothness_value": 0.0,
+        "keyframes": [{"matrix": frame["camera_to_world"], **view} for frame in (frames[0], frames[-1])],
+        "camera_path": frames,
+    }
 
 
 def load_path(file: pathlib.Path) -> Path:
@@ -71,7 +82,8 @@ def load_path(file: pathlib.Path) -> Path:
     except ValueError as error:
         raise PilotError(f"{file}: not a JSON file; a camera path saved by this program or nerfstudio is needed") from error
     try:
-        return _own(document[_OWN]) if _OWN in document else _foreign(document)
+        ours = OWN in document
+        return _own(document[OWN]) if ours and "rows" in document[OWN] else _foreign(document, relative=not ours)
     except KeyError as error:
         raise PilotError(f"{file}: no {error} in it; a nerfstudio camera path with frames is needed") from error
     except (TypeError, ValueError) as error:
@@ -87,18 +99,19 @@ def _own(block: dict[str, Any]) -> Path:
     return Path.of_keys(_rigid(block["start"]), times, rows)
 
 
-def _foreign(document: dict[str, Any]) -> Path:
+def _foreign(document: dict[str, Any], *, relative: bool) -> Path:
     poses = [_AXES @ _rigid(frame["camera_to_world"]) @ _AXES for frame in document["camera_path"]]
     if not poses:
         raise ValueError("camera_path is empty")
     fps = float(document.get("fps") or 24.0)
     if not 0.0 < fps < 1e4:
         raise ValueError(f"fps {fps} where a positive number is needed")
-    relative = [inverse(poses[0]) @ pose for pose in poses]
-    states = np.array([[*pose[:3, 3], *angles(pose[:3, :3])] for pose in relative])
+    if relative:
+        poses = [inverse(poses[0]) @ pose for pose in poses]
+    states = np.array([[*pose[:3, 3], *angles(pose[:3, :3])] for pose in poses])
     states[:, 3:] = np.unwrap(states[:, 3:], axis=0)
     rates = np.gradient(states, 1.0 / fps, axis=0) if len(states) > 1 else np.zeros_like(states)
-    return Path.of_keys(np.eye(4), np.arange(len(states)) / fps, np.hstack([states, rates]))
+    return Path.of_keys(np.eye(4) if relative else poses[0], np.arange(len(states)) / fps, np.hstack([states, rates]))
 
 
 def _rigid(numbers: object) -> NDArray[np.float64]:
@@ -113,6 +126,6 @@ def _rigid(numbers: object) -> NDArray[np.float64]:
     return matrix if np.abs(pose - matrix).max() < 1e-12 else pose
 
 
-def _flat(pose: NDArray[np.float64]) -> list[float]:
-    flat: list[float] = np.round(_AXES @ pose @ _AXES, _DIGITS).ravel().tolist()
+def _flat(pose: NDArray[np.float64], digits: int = _DIGITS) -> list[float]:
+    flat: list[float] = np.round(_AXES @ pose @ _AXES, digits).ravel().tolist()
     return flat

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from core.camera import Camera, angles, rigid, turn
+from core.pilots.holds import Holds
 from core.steering import Craft, Motion, Steering, Surroundings
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _SOFTNESS = 0.5  # s in which limits are approached and roll is levelled; > 4 ro
 _DRAG_TIME = 0.05  # s, smooths the mouse's coarse events
 _DRAG_REST = 1e-5  # radians, far below a pixel: the rest of a drag is applied at once
 _LEVEL = 1e-4  # radians of roll that nobody sees
+CALM = 0.5  # times the usual rate of every turn, where calm is asked for
 
 
 class Pilot(Protocol):
@@ -106,6 +108,7 @@ class ManualPilot:
         self._drag = np.zeros(2)  # radians of mouse look not yet applied
         self._drag_spin = np.zeros(3)  # the part of the last reported spin that came from the mouse
         self._flown: Craft | None = None
+        self._holds = Holds()
 
     def advance(self, craft: Craft, steering: Steering, surroundings: Surroundings | None, dt: float) -> Craft:
         """See ``Pilot``. Comes to rest within 0.4 s of the last key (1.3 s to level a strong roll), then exactly still."""
@@ -114,9 +117,10 @@ class ManualPilot:
         if craft is not self._flown:  # somebody else flew in between: the mouse has no part in this motion
             self._drag, self._drag_spin = np.zeros(2), np.zeros(3)
         steady = Craft(craft.camera, Motion(craft.motion.velocity, craft.motion.spin - self._drag_spin))
-        nudge = self._take_drag(steering.drag, angles(craft.camera.rotation)[1], dt)
+        gain = CALM if steering.calm else 1.0
+        nudge = self._take_drag((gain * steering.drag[0], gain * steering.drag[1]), angles(craft.camera.rotation)[1], dt)
         response = Response(friction=Response.friction * steering.speed)
-        flown = glide(steady, _wanted(steady, steering, surroundings, dt), dt, response, nudge)
+        flown = glide(steady, _wanted(steady, steering, surroundings, self._holds, dt), dt, response, nudge)
         self._drag_spin = nudge / dt
         if flown is not steady or craft.motion.spin.any():
             craft = Craft(flown.camera, Motion(flown.motion.velocity, flown.motion.spin + self._drag_spin))
@@ -133,23 +137,27 @@ class ManualPilot:
         return np.array([taken[0], taken[1], 0.0])
 
 
-def _wanted(craft: Craft, steering: Steering, surroundings: Surroundings | None, dt: float) -> Motion:
+def _wanted(craft: Craft, steering: Steering, surroundings: Surroundings | None, holds: Holds, dt: float) -> Motion:
     """Return the motion that the controls ask for."""
     attitude = np.array(angles(craft.camera.rotation))
     pace = BASE_SPEED * steering.speed * steering.boost
     walk = np.array([steering.strafe, 0.0, steering.advance])
     walk *= pace / max(1.0, float(np.linalg.norm(walk)))
     climb = pace * steering.climb
-    if surroundings is not None:
-        climb += math.hypot(float(np.linalg.norm(walk)), climb) * ground_push(surroundings)
     middle = turn(*(attitude + 0.5 * dt * craft.motion.spin))
-    velocity = walk + middle.T @ np.array([0.0, -climb, 0.0])
+    way = holds.way(middle, craft.motion.velocity, steering, walk, dt)
+    if surroundings is not None:
+        climb += math.hypot(float(np.linalg.norm(way)), climb) * ground_push(surroundings)
+    level = holds.climb(craft, steering, climb)
+    way[1] = way[1] - climb if level is None else -level
+    velocity = middle.T @ way
     _, pitch, roll = attitude
-    pitch_rate = _within(_PITCH_RATE * steering.pitch, pitch, -_PITCH_LIMIT, _PITCH_LIMIT)
-    roll_rate = _ROLL_RATE * steering.roll
-    if steering.roll == 0.0 and abs(roll) > _LEVEL:
+    gain = CALM if steering.calm else 1.0
+    pitch_rate = _within(gain * _PITCH_RATE * steering.pitch, pitch, -_PITCH_LIMIT, _PITCH_LIMIT)
+    roll_rate = 0.0 if steering.calm else _ROLL_RATE * steering.roll
+    if roll_rate == 0.0 and abs(roll) > _LEVEL:
         roll_rate = -roll / _SOFTNESS
-    return Motion(velocity, np.array([_YAW_RATE * steering.yaw, pitch_rate, roll_rate]))
+    return Motion(velocity, np.array([gain * _YAW_RATE * steering.yaw, pitch_rate, roll_rate]))
 
 
 def _within(rate: float, value: float, low: float, high: float) -> float:

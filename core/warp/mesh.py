@@ -85,6 +85,15 @@ class Mesh:
             (height, width),
         )
 
+    @property
+    def middles(self) -> NDArray[np.intp]:
+        """For each vertex the one in the middle of the pixel it belongs to, (n,): of a quarter its own corner, else itself."""
+        index = np.arange(len(self.vertices))
+        first = (self.shape[0] + 2) * (self.shape[1] + 2)
+        quarter = (index[first:] - first) // 4
+        index[first:] = first + 4 * quarter + quarter % 4
+        return index
+
 
 def _torn(disparity: NDArray[np.float32], axis: int, tolerance: float) -> NDArray[np.bool_]:
     """Which edges between neighbours along ``axis`` are torn: a step too large for a surface and not part of a ramp."""

@@ -95,6 +95,13 @@ def test_field_of_view_spans_the_longer_side(fov, aspect):
     assert lens.aspect == pytest.approx(aspect)
 
 
+@given(lenses, st.floats(0.1, 2.5))
+def test_spanning_has_the_field_of_view_and_the_shape(lens, vertical):
+    seen = lens.spanning(vertical)
+    assert seen.fov[1] == pytest.approx(vertical)
+    assert seen.aspect == pytest.approx(lens.aspect)
+
+
 @given(lenses, aspects, st.floats(1.0, 1.5))
 def test_covered_lies_inside_and_containing_outside(lens, aspect, margin):
     inner, outer = lens.covered_by(aspect), lens.containing(aspect, margin)

@@ -10,7 +10,8 @@ from refiners import PHOTO, SIZE, ahead
 
 from core.camera import turn
 from core.classical import ClassicalGenerator
-from core.refiner import refine
+from core.flight_log import Arrival
+from core.refiner import Outcome, refine
 from core.world import PAPER_STEP, World
 
 
@@ -118,28 +119,53 @@ def test_single_failures_do_not_add_up(make):
     assert refiner.generator_name == "moody"
 
 
-def test_the_latest_camera_wins(make):
+def collected(refiner) -> Outcome:
+    """Wait for what was asked for."""
+    outcomes = []
+    assert until(lambda: outcomes or outcomes.extend(filter(None, [refiner.collect()])))
+    return outcomes[0]
+
+
+def test_one_keyframe_at_a_time_without_waiting_and_it_comes_in_when_collected(make):
     slow = SlowGenerator()
     world, refiner = make(slow, lockstep=False)
     refiner.submit(ahead(1))
     assert slow.entered.wait(10.0)
     for step in range(2, 9):
         started = time.monotonic()
+        assert refiner.busy
         refiner.submit(ahead(step))
-        assert time.monotonic() - started < 0.2  # submitting never waits for the generator
+        assert refiner.collect() is None
+        assert time.monotonic() - started < 0.2  # neither ever waits for the generator
     slow.go.set()
-    assert until(lambda: len(world) == 3)
-    assert slow.seen == pytest.approx([PAPER_STEP, 8 * PAPER_STEP])
+    assert until(lambda: refiner._job.outcome is not None)
+    assert len(world) == 1
+    outcome = collected(refiner)
+    assert (outcome.arrival, outcome.size) == (Arrival.MADE, SIZE)
+    assert world.keyframes == (PHOTO, outcome.keyframe)
+    assert not refiner.busy
+    assert slow.seen == pytest.approx([PAPER_STEP])
 
 
 def test_the_thread_survives_failures(make):
     world, refiner = make(RaisingGenerator(), lockstep=False)
+    arrivals = []
     for step in range(1, 5):
-        made = refiner.failures + len(world)
         refiner.submit(ahead(step))
-        assert until(lambda made=made: refiner.failures + len(world) > made)
+        arrivals.append(collected(refiner).arrival)
+    assert arrivals == [Arrival.FAILED, Arrival.FAILED, Arrival.FELL_BACK, Arrival.MADE]
     assert refiner.generator_name == "classical"
     assert len(world) == 2
+
+
+def test_what_failed_fails_again_without_being_tried(make):
+    world, refiner = make(CopyGenerator())
+    for step, arrival in enumerate((Arrival.FAILED, Arrival.MADE, Arrival.FELL_BACK), 1):
+        refiner.submit(ahead(step))
+        assert refiner.collect(Outcome(arrival, (32, 20))).arrival is arrival
+    assert [key.image.shape for key in world.keyframes[1:]] == [(20, 32, 3)]
+    assert refiner.failures == 2
+    assert refiner.generator_name == "classical"
 
 
 def test_close_is_quick_idle_or_busy_and_may_be_repeated(make):

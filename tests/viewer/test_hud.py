@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 
 from core.flight import FlightStatus
 from viewer.controls import help_lines
@@ -25,6 +26,17 @@ def test_recording_shows_in_red_and_dropped_frames_are_told() -> None:
     assert recording.shape[1] > plain.shape[1]
     assert not (np.abs(plain[..., :3] - RED[:3]).sum(-1) < 30).any()
     assert (np.abs(recording[..., :3] - RED[:3]).sum(-1) < 30).any()
+
+
+def test_what_is_not_as_usual_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = list[str]()
+    monkeypatch.setattr("viewer.hud.text_picture", lambda lines, alert, _scale: said.extend([*lines, alert]))
+    Hud().status_picture(STATUS, Meters(clock="paused", holds=("speed", "heading"), pad="Stadia Controller", recording=1.0))
+    for words in ("paused", "hold speed heading", "Stadia Controller", "REC"):
+        assert words in " ".join(said)
+    said.clear()
+    Hud().status_picture(STATUS, Meters())
+    assert "hold" not in " ".join(said)
 
 
 def test_unknown_height_is_no_error() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,15 +67,16 @@ def test_screenshots_of_one_second_have_their_own_names_and_a_full_disk_is_told(
 ) -> None:
     monkeypatch.setattr("platformdirs.user_pictures_path", lambda: tmp_path)
     picture, photo = np.zeros((8, 8, 3), np.uint8), tmp_path / "alps.jpg"
+    record = SimpleNamespace(save=lambda path: path.touch())
     for _ in range(3):
-        saver.save(lambda: actions._saved_picture(picture, photo))
+        saver.save(lambda: actions._saved_picture(picture, record, photo))
     lines = {polled(saver) for _ in range(3)}
     assert lines == {f"saved {path}" for path in tmp_path.rglob("*.png")}
-    assert len(lines) == 3
+    assert len(lines) == len(list(tmp_path.rglob("*.json"))) == 3
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(actions, "write_png", full)
-    saver.save(lambda: actions._saved_picture(picture, photo))
+    saver.save(lambda: actions._saved_picture(picture, record, photo))
     assert polled(saver) == "cannot save the screenshot: [Errno 28] No space left on device"

@@ -2,44 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
-import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from fake_devices import FakePad
+from window_loop import turn, turn_until
 
 from viewer.frame_times import Part
 from viewer.options import FlyOptions
+from viewer.settings_file import settings_path
 from viewer.stage import Corner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from viewer.app import App
-
-
-def turn(app: App, times: int = 1) -> None:
-    """Run the window's loop for some frames."""
-    for _ in range(times):
-        app.times.begin()
-        app.window.switch_to()
-        app.window.dispatch_events()
-        app._take_loaded()
-        app._step(1.0 / 30.0, time.perf_counter())
-        assert app.stage.context.error == "GL_NO_ERROR"
-
-
-def turn_until(app: App, condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60.0
-    while not condition():
-        assert time.monotonic() < end
-        turn(app)
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +100,73 @@ def test_every_view_and_action_leaves_opengl_clean(app: App, tmp_path: Path, mon
     assert list(tmp_path.rglob("*.mp4"))
     assert list(tmp_path.rglob("*.json"))
     assert len(list(tmp_path.rglob("*.png"))) == 2
+    app.panels.close()  # two of its pages were asked for by turns
+    app.clock.paused = False  # a step pauses
+
+
+def test_the_frame_that_takes_a_key_is_the_first_that_moves(app: App, xvfb: str) -> None:
+    """A real key, sent to the real window."""
+    app.on_deactivate()
+    app.flight.engage("manual")
+    turn_until(app, lambda: app.flight.still)
+    at_rest, before = app.flight.camera.position.copy(), app.stage.canvas.read()
+    environment = {"DISPLAY": xvfb, "PATH": os.environ["PATH"]}
+    subprocess.run(["xdotool", "windowfocus", str(app.window._window), "keydown", "w"], check=True, env=environment)
+    try:
+        turn_until(app, lambda: app.controls._down or (app.flight.camera.position != at_rest).any())
+        assert app.controls._down
+        assert (app.flight.camera.position != at_rest).any()
+        assert app.stage.canvas.read() != before
+    finally:
+        subprocess.run(["xdotool", "keyup", "w"], check=True, env=environment)
+    turn_until(app, lambda: not app.controls._down)
+    turn_until(app, lambda: app.flight.still)
+
+
+def test_a_gamepad_plugged_in_flies_and_unplugged_lets_go(app: App) -> None:
+    app.on_deactivate()
+    app.flight.engage("manual")
+    turn_until(app, lambda: app.flight.still)
+    pad = FakePad("Gamma")
+    app.devices.connect(pad)
+    assert app.devices.names == ["Gamma"]
+    pad.push("left", 0, 1)
+    turn(app, 3)
+    assert app.flight.craft.motion.velocity[2] > 0.0
+    turn_until(app, lambda: app.meters.pad == "Gamma")
+    pad.press("a")
+    turn(app)
+    pad.push("left", 0, 0.02)
+    pad.press("a", down=False)
+    pad.press("a")
+    turn(app)
+    assert app.flight.pilot.name == "autopilot", "a stick at rest steers nothing, so the autopilot keeps the controls"
+    pad.push("right", 0.6, 0)
+    turn(app, 2)
+    assert app.flight.pilot.name == "manual"
+    app.devices.disconnect(pad)
+    turn_until(app, lambda: app.flight.still)
+    assert app.devices.names == []
+
+
+def test_settings_saved_in_the_file_fly_at_once(app: App) -> None:
+    path = settings_path()
+    before, was = path.read_text(), app.settings
+    width, height = app.stage.size
+    own, scale, size = app.flight.lens.fov[1], app.hud.scale, app.quality.canvas(width, height)
+    path.write_text(before + "[view]\nfield_of_view = 40.0\n[display]\nquality = 'full'\nhud_scale = 2.0\n")
+    turn_until(app, lambda: app.settings != was)
+    assert math.degrees(app.flight.lens.fov[1]) == pytest.approx(40.0)
+    assert app.hud.scale == 2.0 * scale
+    turn_until(app, lambda: app.stage.canvas.size == (width, height))
+    path.write_text(before + "[view]\nfield_of_vew = 50.0\n")
+    turn_until(app, lambda: "is it view.field_of_view?" in app.hud.message)
+    assert app.settings.view.field_of_view == 40.0, "what is wrong changes nothing"
+    path.write_text(before)
+    turn_until(app, lambda: app.settings == was)
+    assert app.flight.lens.fov[1] == own
+    assert app.hud.scale == scale
+    assert app.quality.canvas(width, height) == size
 
 
 def test_losing_the_focus_releases_every_key(app: App) -> None:

@@ -233,6 +233,16 @@ def test_photos_without_sky_or_land(sky: float):
     assert np.abs(refined.sky - sky).max() < 1e-3
 
 
+def test_prior_of_nothing_but_sky_and_what_is_near_has_depth():
+    photo = keyframe()
+    photo.sky[:] = 1.0
+    photo.sky[-2:, 20:30] = 0.0
+    photo.disparity[:] = 0.9
+    behind = Prior(photo).view(photo.camera, 64, 40, np.zeros((40, 64), np.float32))
+    assert behind.disparity.min() >= 0.02 - 1e-6
+    assert sound(begun(photo)(punched(whole_view(photo), np.ones(photo.sky.shape, bool))))
+
+
 def test_prior_is_the_photo_at_home_and_ground_below():
     photo = keyframe(size=(128, 80))
     prior = Prior(photo)

@@ -59,8 +59,19 @@ def test_no_land_is_made_over_sky(done):
 
 def test_a_hole_in_the_middle_of_land_stays_land():
     inputs = prepared(completion(slice(25, 35), slice(20, 30)), (0,))
-    assert (inputs.need[0, 0, 26:34, 21:29] == 1.0).all()
+    assert (inputs.need[0, 0, 29:31, 24:26] == 1.0).all()
     assert not inputs.opened[0, 0, 22:].any()
+
+
+def test_the_network_comes_into_its_own_away_from_what_is_known():
+    need = prepared(completion(slice(25, 35), slice(20, 30)), (0,)).need[0, 0]
+    inward = need[25:30, 24]
+    assert 0.0 < inward[0] < 0.5
+    assert (inward.diff() >= 0.0).all()
+    assert inward[-1] == 1.0
+    torch.testing.assert_close(need[25:35, 20:30], need[25:35, 20:30].flip(0).flip(1))
+    sliver = prepared(completion(slice(25, 35), slice(20, 22)), (0,)).need[0, 0, 25:35, 20:22]
+    assert sliver.max() <= 0.25
 
 
 def test_far_skylines_are_open_to_growth_and_near_ones_are_not(done):

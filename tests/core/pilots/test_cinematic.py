@@ -11,8 +11,8 @@ import pytest
 from core.camera import Camera, Intrinsics, angles, rigid, turn
 from core.errors import PilotError
 from core.pilots import PILOTS, make_pilot
-from core.pilots.cinematic import CINEMATICS, UNKNOWN_REACH, CinematicPilot, scene_reach
-from core.steering import Craft, Motion, Steering
+from core.pilots.cinematic import CINEMATICS, UNKNOWN_REACH, CinematicPilot, gap, scene_reach
+from core.steering import Craft, Motion, Steering, Surroundings
 
 if TYPE_CHECKING:
     from core.pilots.pilot import Pilot
@@ -132,3 +132,23 @@ def test_unknown_pilots_are_named_with_what_there_is():
         make_pilot("zeppelin")
     with pytest.raises(PilotError, match="-1 seconds: give a positive"):
         make_pilot("dolly", seconds=-1)
+
+
+def valley(column):
+    """Hills with a deep gap at ``column`` of 64."""
+    disparity = np.full((40, 64), 0.6, np.float32)
+    disparity[:, max(column - 4, 0) : column + 4] = 0.05
+    return Surroundings(disparity, np.zeros((40, 64), np.float32), np.ones((40, 64), bool))
+
+
+def test_through_flies_to_the_gap():
+    assert gap(valley(32), LENS) == pytest.approx(0.0, abs=0.02)
+    assert gap(valley(20), LENS) == pytest.approx(-gap(valley(44), LENS), abs=0.02)
+    for column, way in ((20, -1.0), (44, 1.0)):
+        pilot, craft = CinematicPilot("through", 2.0), Craft(Camera(LENS))
+        while not pilot.done:
+            craft = pilot.advance(craft, Steering(), valley(column), 1.0 / 30.0)
+        uv, _ = Camera(LENS).project(craft.camera.position)
+        assert uv[0] == pytest.approx((column + 0.0) / 64.0, abs=0.02)
+        assert way * angles(craft.camera.rotation)[0] > 0.05, "and looks there"
+        assert craft.motion.still

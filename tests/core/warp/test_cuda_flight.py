@@ -54,25 +54,21 @@ def test_it_is_the_same_flight(flight, monkeypatch):
     on_cpu.close()
 
 
-def test_the_display_copies_no_lookup(cupy, flight):
+def test_neither_display_nor_pilots_copy_a_lookup(cupy, flight, monkeypatch):
     flight.warm_up(SIZE)
-    flight.frame(SIZE)
+    monkeypatch.setattr(flight.refiner, "submit", lambda _: None)  # which computes on the processor
     cupy.count.clear()
-    flight.frame(SIZE)
+    for _ in range(4):
+        step(flight)
     assert flight.surroundings is not None
     assert cupy.count["copy"] == 0
-    assert cupy.count["summary"] == 1
 
 
-@pytest.mark.parametrize("frames", [0, 9])
-def test_the_flight_goes_on_when_the_gpu_is_lost(kernels, cupy, flight, frames):
-    for _ in range(frames):
+def test_the_flight_goes_on_when_the_gpu_is_lost(kernels, cupy, flight):
+    for _ in range(9):
         step(flight)
     seen = flight.surroundings
-    if frames:
-        flight.frame(SIZE)
     cupy.broken = kernels[0].RuntimeLostError("unspecified launch failure")
-    assert flight.surroundings is seen, "nothing newer can be known"
     for _ in range(20):
         lookup = step(flight).newer.lookup
         assert type(lookup) is Lookup
