@@ -103,6 +103,9 @@ def _add_film(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=_size, metavar="WxH", help="of the film [1280x720]")
     parser.add_argument("--fps", type=_number(float, 1.0, 240.0), metavar="N", help="frames per second [30]")
     parser.add_argument("--frames", type=Path, metavar="DIR", help="write every frame as PNG there, with cameras.json")
+    parser.add_argument(
+        "--classic", action="store_true", help="InfiniteNature-Zero as published: its pilot, 128x128, one step a frame"
+    )
     _add_flight(parser, "autopilot")
     parser.set_defaults(**vars(FilmOptions()) | _UNSAID)
 

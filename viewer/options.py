@@ -52,6 +52,7 @@ class FilmOptions(SceneOptions):
     refiner: str = GENERATORS[0]
     seed: int = 0
     frames: Path | None = None  # folder for every picture as PNG, with cameras.json
+    classic: bool = False  # the published loop, one step a picture, instead of pilot, refiner and size
 
 
 @dataclass(frozen=True)
