@@ -56,6 +56,15 @@ class FilmOptions(SceneOptions):
 
 
 @dataclass(frozen=True)
+class CompareOptions(FilmOptions):
+    """A film of several generators side by side."""
+
+    output: Path = Path("side_by_side.mp4")
+    size: tuple[int, int] = (640, 360)  # (width, height) of each pane
+    refiners: tuple[str, ...] = ("classical", "small")
+
+
+@dataclass(frozen=True)
 class ExportOptions(SceneOptions):
     """What a flight saw, for other programs."""
 
