@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         "--gpu", action="store_true", help="measure what an NVIDIA GPU computes, part by part, beside its bandwidth"
     )
     _add_evaluate(commands.add_parser("evaluate", help="measure how well generators fly, on any photos"))
-    weights_command.add_arguments(commands.add_parser("weights", help="take published weights from a file"))
+    weights_command.add_arguments(commands.add_parser("weights", help="import or fetch published weights"))
     commands.add_parser("train", help="train the generator from single photos (--help tells more)", add_help=False)
     commands.add_parser("train-perception", help="train the perception network (--help tells more)", add_help=False)
     return parser
@@ -306,7 +306,7 @@ def _bench(arguments: argparse.Namespace, _: list[str]) -> int:
 
 
 def _weights(arguments: argparse.Namespace, _: list[str]) -> int:
-    weights_command.run(arguments.file)
+    weights_command.run(arguments)
     return 0
 
 
