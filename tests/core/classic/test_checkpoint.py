@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
 
-from core.classic.checkpoint import checked, import_checkpoint, load_network, read_checkpoint
+from core.classic.checkpoint import checked, load_network, read_checkpoint
 from core.classic.generator import ClassicGenerator
 from core.classic.network import ClassicNetwork
 from core.compose import compose
@@ -28,46 +27,31 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 A_TENSOR = "G_synthesis.G_4x4.Conv.activate.bias"
 
 
-@pytest.fixture(scope="module")
-def imported(state: State, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The authors' zip, with synthetic weights in it, imported."""
-    folder = tmp_path_factory.mktemp("checkpoint")
-    torch.save({"global_step": 1, "epoch": 2, "netG_ema": state}, folder / "x-latest.tar")
-    with zipfile.ZipFile(folder / "data.zip", "w") as archive:
-        archive.write(folder / "x-latest.tar", "ckpts/x-latest.tar")
-    (folder / "x-latest.tar").unlink()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("core.classic.checkpoint.MEAN_SAMPLES", 500)
-        path = import_checkpoint(folder / "data.zip", folder / "new" / "classic.safetensors")
-    (folder / "data.zip").unlink()
-    return path
-
-
-def test_all_entries_by_the_authors_names(state: State) -> None:
+def test_all_entries_by_the_authors_names(classic_state: State) -> None:
     network = ClassicNetwork()
-    assert len(state) == len(network.state_dict()) == 165
+    assert len(classic_state) == len(network.state_dict()) == 165
     assert sum(p.numel() for p in network.parameters()) == 65_239_843
-    network.load_state_dict(state)
+    network.load_state_dict(classic_state)
 
 
-def test_an_import_brings_back_every_tensor(imported: Path, state: State) -> None:
-    network, mean = load_network(imported)
+def test_an_import_brings_back_every_tensor(classic_weights: Path, classic_state: State) -> None:
+    network, mean = load_network(classic_weights)
     again = network.state_dict()
-    assert list(again) == list(state)
-    assert all(torch.equal(again[name], state[name]) for name in state)
+    assert list(again) == list(classic_state)
+    assert all(torch.equal(again[name], classic_state[name]) for name in classic_state)
     assert mean.shape == (1, 512)
 
 
-def test_a_prefix_and_missing_filters_do_no_harm(state: State, tmp_path: Path) -> None:
-    bare = {f"module.{name}": tensor for name, tensor in state.items() if "kernel" not in name}
+def test_a_prefix_and_missing_filters_do_no_harm(classic_state: State, tmp_path: Path) -> None:
+    bare = {f"module.{name}": tensor for name, tensor in classic_state.items() if "kernel" not in name}
     torch.save({name: tensor for name, tensor in bare.items() if tensor.numel() < 5000}, tmp_path / "small.tar")
     assert A_TENSOR in read_checkpoint(tmp_path / "small.tar")
-    assert list(checked({name.removeprefix("module."): tensor for name, tensor in bare.items()})) == list(state)
+    assert list(checked({name.removeprefix("module."): tensor for name, tensor in bare.items()})) == list(classic_state)
 
 
 @pytest.mark.parametrize("fault", ["lacks", "has besides", "instead of"])
-def test_another_networks_state_is_refused(state: State, fault: str) -> None:
-    wrong = dict(state)
+def test_another_networks_state_is_refused(classic_state: State, fault: str) -> None:
+    wrong = dict(classic_state)
     if fault == "lacks":
         del wrong[A_TENSOR]
     elif fault == "has besides":
@@ -113,9 +97,9 @@ def test_missing_weights_name_the_command(tmp_path: Path) -> None:
         load_network(tmp_path / "none.safetensors")
 
 
-def test_it_completes_views_by_seed_and_pose(imported: Path) -> None:
+def test_it_completes_views_by_seed_and_pose(classic_weights: Path) -> None:
     photo = landscape(256, 160)
-    generator = ClassicGenerator(*load_network(imported))
+    generator = ClassicGenerator(*load_network(classic_weights))
     with pytest.raises(RuntimeError, match="begin"):
         generator(None)
     camera = photo.camera.moved(np.array([0.0, 0.0, 0.1875]), np.eye(3))

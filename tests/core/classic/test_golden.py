@@ -37,10 +37,10 @@ def start(golden: Arrays) -> Prepared:
 
 
 @pytest.fixture(scope="module")
-def network(golden: Arrays, state: dict[str, torch.Tensor]) -> ClassicNetwork:
+def network(golden: Arrays, classic_state: dict[str, torch.Tensor]) -> ClassicNetwork:
     assert golden  # or nothing is built
     out = ClassicNetwork().requires_grad_(requires_grad=False)
-    out.load_state_dict(state)
+    out.load_state_dict(classic_state)
     return out
 
 
