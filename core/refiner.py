@@ -54,6 +54,10 @@ def make_generator(name: str) -> Generator:
         raise ValueError(f"no generator {name!r}: choose one of {', '.join(GENERATORS)}, or name a {WEIGHTS_SUFFIX} file")
     if name == ClassicalGenerator.name:
         return ClassicalGenerator()
+    if name == "classic":
+        from core.classic.generator import ClassicGenerator
+
+        return ClassicGenerator.load()
     import torch
 
     from core.neural import NeuralGenerator

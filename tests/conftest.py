@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -98,3 +101,32 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def classic_state() -> dict[str, torch.Tensor]:
+    """All 165 entries of the published network, synthetic."""
+    from classic_weights import synthetic_weights
+
+    from core.classic.checkpoint import checked
+
+    return checked(synthetic_weights())
+
+
+@pytest.fixture(scope="session")
+def classic_weights(classic_state: dict[str, torch.Tensor], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The authors' zip, with synthetic weights in it, imported."""
+    import torch
+
+    from core.classic.checkpoint import import_checkpoint
+
+    folder = tmp_path_factory.mktemp("checkpoint")
+    torch.save({"global_step": 1, "epoch": 2, "netG_ema": classic_state}, folder / "x-latest.tar")
+    with zipfile.ZipFile(folder / "data.zip", "w") as archive:
+        archive.write(folder / "x-latest.tar", "ckpts/x-latest.tar")
+    (folder / "x-latest.tar").unlink()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("core.classic.checkpoint.MEAN_SAMPLES", 500)
+        path = import_checkpoint(folder / "data.zip", folder / "new" / "classic.safetensors")
+    (folder / "data.zip").unlink()
+    return path

@@ -15,13 +15,25 @@ from typing import TYPE_CHECKING, TypeVar
 from core.errors import PhotoflightError
 from core.export import KINDS
 from core.generator import GENERATORS, WEIGHTS_SUFFIX
-from viewer.options import PERCEPTIONS, BenchOptions, DepthOptions, EvaluateOptions, ExportOptions, FilmOptions, FlyOptions
+from viewer import weights_command
+from viewer.options import (
+    PERCEPTIONS,
+    BenchOptions,
+    CompareOptions,
+    DepthOptions,
+    EvaluateOptions,
+    ExportOptions,
+    FilmOptions,
+    FlyOptions,
+)
 from viewer.provenance import program_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    Options = TypeVar("Options", BenchOptions, DepthOptions, EvaluateOptions, ExportOptions, FilmOptions, FlyOptions)
+    Options = TypeVar(
+        "Options", BenchOptions, CompareOptions, DepthOptions, EvaluateOptions, ExportOptions, FilmOptions, FlyOptions
+    )
     Number = TypeVar("Number", int, float)
 
 PROGRAM = "photoflight"
@@ -64,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_fly(commands.add_parser("fly", help="fly in a window"))
     _add_film(commands.add_parser("film", help="make a film of a flight, without a window"))
+    _add_compare(commands.add_parser("compare", help="write an MP4 of several generators side by side"))
     _add_export(commands.add_parser("export", help="fly, and write the world seen as points, mesh or frames with depth"))
     depth = commands.add_parser("depth", help="write the disparity and the sky seen in a photo, and a picture of both")
     _add_scene(depth, own_depth=False)
@@ -78,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         "--gpu", action="store_true", help="measure what an NVIDIA GPU computes, part by part, beside its bandwidth"
     )
     _add_evaluate(commands.add_parser("evaluate", help="measure how well generators fly, on any photos"))
+    weights_command.add_arguments(commands.add_parser("weights", help="import or fetch published weights"))
     commands.add_parser("train", help="train the generator from single photos (--help tells more)", add_help=False)
     commands.add_parser("train-perception", help="train the perception network (--help tells more)", add_help=False)
     return parser
@@ -101,8 +115,24 @@ def _add_film(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=_size, metavar="WxH", help="of the film [1280x720]")
     parser.add_argument("--fps", type=_number(float, 1.0, 240.0), metavar="N", help="frames per second [30]")
     parser.add_argument("--frames", type=Path, metavar="DIR", help="write every frame as PNG there, with cameras.json")
+    parser.add_argument(
+        "--classic", action="store_true", help="InfiniteNature-Zero as published: its pilot, 128x128, one step a frame"
+    )
     _add_flight(parser, "autopilot")
     parser.set_defaults(**vars(FilmOptions()) | _UNSAID)
+
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    _add_scene(parser)
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="MP4 to write [side_by_side.mp4]")
+    parser.add_argument("--seconds", type=_number(float, 0.04, 36_000.0), metavar="S", help="length of the film [20]")
+    parser.add_argument("--size", type=_size, metavar="WxH", help="of each pane [640x360]")
+    parser.add_argument("--fps", type=_number(float, 1.0, 240.0), metavar="N", help="frames per second [30]")
+    names = "classic is the published loop; [classical,small]"
+    parser.add_argument("--refiners", type=_refiners, metavar="A,B,C", help=f"{', '.join(GENERATORS)}, or weights files; {names}")
+    parser.add_argument("--pilot", metavar="NAME|FILE", help="autopilot, a cinematic move, a path or flight file [autopilot]")
+    parser.add_argument("--seed", type=int, metavar="N", help="same photo, pilot and seed: same film [of the settings: 0]")
+    parser.set_defaults(**vars(CompareOptions()) | {"seed": None})
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
@@ -171,6 +201,10 @@ def _refiner(text: str) -> str:
     return text
 
 
+def _refiners(text: str) -> tuple[str, ...]:
+    return tuple(map(_refiner, text.split(",")))
+
+
 def _number(kind: Callable[[str], Number], lowest: Number, highest: Number) -> Callable[[str], Number]:
     def number(text: str) -> Number:
         value = kind(text)
@@ -214,6 +248,15 @@ def _film(arguments: argparse.Namespace, _: list[str]) -> int:
     if notice := _take_settings(arguments):
         print(f"{PROGRAM}: {notice}", file=sys.stderr)
     film.run(_options(FilmOptions, arguments))
+    return 0
+
+
+def _compare(arguments: argparse.Namespace, _: list[str]) -> int:
+    from viewer import compare
+
+    if notice := _take_settings(arguments):
+        print(f"{PROGRAM}: {notice}", file=sys.stderr)
+    compare.run(_options(CompareOptions, arguments))
     return 0
 
 
@@ -262,6 +305,11 @@ def _bench(arguments: argparse.Namespace, _: list[str]) -> int:
     return 0
 
 
+def _weights(arguments: argparse.Namespace, _: list[str]) -> int:
+    weights_command.run(arguments)
+    return 0
+
+
 def _train(_: argparse.Namespace, rest: list[str]) -> int:
     from core.training import generator
 
@@ -279,12 +327,14 @@ def _train_perception(_: argparse.Namespace, rest: list[str]) -> int:
 _COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "fly": _fly,
     "film": _film,
+    "compare": _compare,
     "export": _export,
     "depth": _depth,
     "settings": _settings,
     "doctor": _doctor,
     "bench": _bench,
     "evaluate": _evaluate,
+    "weights": _weights,
     "train": _train,
     "train-perception": _train_perception,
 }

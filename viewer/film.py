@@ -59,7 +59,13 @@ def run(options: FilmOptions) -> None:
     photo, keyframe, notice = keyframe_of(options.photo, options)
     if notice:
         print(notice, file=sys.stderr)
-    film = shots(keyframe, options, photo)
+    if options.classic:
+        from viewer import classic_film
+
+        options = replace(options, size=classic_film.SIZE)
+        film = classic_film.shots(keyframe, options)
+    else:
+        film = shots(keyframe, options, photo)
     first = next(film)  # what can be wrong with pilot and device is known before any file is touched
     metadata = recording_metadata(photo, options.seed, first.generator)
     album = Album(options.frames, options, metadata) if options.frames else None
@@ -119,15 +125,17 @@ def shots(keyframe: Keyframe, options: FilmOptions, photo: Photo | None = None) 
         stack.callback(flight.close)
         context = headless_context()
         stack.callback(context.release)
-        stack.enter_context(context)  # current until the film ends, or no window could be opened afterwards
-        renderer = Renderer(context, flight.dome)
-        canvas = context.framebuffer([context.texture(options.size, 4)])
-        ring = ReadbackRing(context, options.size)
+        with context:  # current only while it draws: several films can be taken at once, and windows opened afterwards
+            renderer = Renderer(context, flight.dome)
+            canvas = context.framebuffer([context.texture(options.size, 4)])
+            ring = ReadbackRing(context, options.size)
         for _ in range(frame_count(options)):
             frame = flight.frame(lookup, width / height)
-            renderer.draw(frame, canvas)
-            ring.push(canvas)
-            yield Shot(ring.pull(), frame.camera, flight.refiner.generator_name)
+            with context:
+                renderer.draw(frame, canvas)
+                ring.push(canvas)
+                picture = ring.pull()
+            yield Shot(picture, frame.camera, flight.refiner.generator_name)
             flight.advance(1.0 / options.fps, Steering())
         if flight.refiner.last_error is not None:
             print(flight.refiner.last_error, file=sys.stderr)

@@ -52,6 +52,16 @@ class FilmOptions(SceneOptions):
     refiner: str = GENERATORS[0]
     seed: int = 0
     frames: Path | None = None  # folder for every picture as PNG, with cameras.json
+    classic: bool = False  # the published loop, one step a picture, instead of pilot, refiner and size
+
+
+@dataclass(frozen=True)
+class CompareOptions(FilmOptions):
+    """A film of several generators side by side."""
+
+    output: Path = Path("side_by_side.mp4")
+    size: tuple[int, int] = (640, 360)  # (width, height) of each pane
+    refiners: tuple[str, ...] = ("classical", "small")
 
 
 @dataclass(frozen=True)

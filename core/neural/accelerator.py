@@ -137,10 +137,10 @@ def _drawn(network: GeneratorNetwork, inputs: Inputs, style: Style) -> Outputs:
 
 def host_precision() -> torch.autocast:
     """Bfloat16 where the processor computes in it, else float32."""
-    return torch.autocast("cpu", torch.bfloat16, enabled=_fast_bfloat16())
+    return torch.autocast("cpu", torch.bfloat16, enabled=fast_bfloat16())
 
 
 @cache
-def _fast_bfloat16() -> bool:
+def fast_bfloat16() -> bool:
     """Whether this processor computes in bfloat16; where it only pretends to, that takes 2 to 4 times as long as float32."""
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()  # noqa: SLF001 - public from 2.10 on only
