@@ -124,7 +124,10 @@ class Devices:
         if self._settings is None:
             return Response()
         choice = self._settings.devices.get(name, self._settings.pad)
-        return Response(choice.dead_zone, choice.expo, choice.sensitivity, choice.invert_pitch)
+        look = choice.sensitivity, choice.sensitivity * choice.pitch_sensitivity
+        inverted = (choice.invert_yaw, choice.invert_pitch), (choice.invert_strafe, choice.invert_advance)
+        move = choice.strafe_sensitivity, choice.advance_sensitivity
+        return Response(choice.dead_zone, choice.expo, _signed(look, inverted[0]), _signed(move, inverted[1]))
 
     def _shakes(self, name: str) -> bool:
         return self._settings is None or self._settings.devices.get(name, self._settings.pad).rumble
@@ -190,6 +193,11 @@ def _joysticks() -> list[Joystick]:
     from pyglet.input.controller import get_mapping
 
     return [each for each in get_joysticks() if get_mapping(each.device.get_guid()) is None]
+
+
+def _signed(gains: tuple[float, float], inverted: tuple[bool, bool]) -> tuple[float, float]:
+    """Return the gains of two axes, negative where they are inverted."""
+    return (-gains[0] if inverted[0] else gains[0], -gains[1] if inverted[1] else gains[1])
 
 
 def _opened(device: Controller | Joystick) -> bool:

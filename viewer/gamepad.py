@@ -54,7 +54,7 @@ class Gamepad:
 
     def on_stick_motion(self, _: Controller, stick: str, vector: Vec2) -> None:
         """Take the position of a stick: right and up, -1 .. 1."""
-        answer = self.response.of_look if stick == "rightstick" else self.response.of_stick
+        answer = self.response.of_look if stick == "rightstick" else self.response.of_move
         self._dispatcher.tilt_pair(STICKS[stick], *answer(vector.x, vector.y), self.label)
 
     def on_trigger_motion(self, _: Controller, trigger: str, value: float) -> None:

@@ -80,7 +80,13 @@ class PadSettings(Section):
     dead_zone: float = Field(default=0.12, ge=0.0, le=0.9, description="share of a stick's way from its middle that does nothing")
     expo: float = Field(default=0.35, ge=0.0, le=1.0, description="how much gentler sticks are near their middle; 0: not at all")
     sensitivity: float = Field(default=1.0, ge=0.1, le=4.0, description="how fast sticks turn the view, times the usual")
+    pitch_sensitivity: float = Field(default=1.0, ge=0.1, le=4.0, description="the same up and down alone, times that")
+    invert_yaw: bool = Field(default=False, description="sticks turn the view left where they turned it right")
     invert_pitch: bool = Field(default=False, description="sticks turn the view up where they turned it down")
+    strafe_sensitivity: float = Field(default=1.0, ge=0.1, le=1.0, description="how fast sticks fly sideways, times the usual")
+    advance_sensitivity: float = Field(default=1.0, ge=0.1, le=1.0, description="how fast sticks fly ahead, times the usual")
+    invert_strafe: bool = Field(default=False, description="sticks fly left where they flew right")
+    invert_advance: bool = Field(default=False, description="sticks fly back where they flew ahead")
     rumble: bool = Field(default=True, description="shake the pad when the ground is touched")
 
 

@@ -102,6 +102,19 @@ def test_each_device_answers_as_its_own_settings_say(bench):
     assert bench.dispatcher.poll()[0].pitch == pytest.approx(1.0, abs=1e-3)
 
 
+def test_each_axis_answers_as_its_own_settings_say(bench):
+    pad = {"sensitivity": 2.0, "pitch_sensitivity": 0.25, "invert_yaw": True, "strafe_sensitivity": 0.5, "invert_advance": True}
+    bench.devices.apply(Settings.model_validate({"pad": pad}))
+    bench.pads[0].push("right", 1, 0)
+    bench.pads[0].push("left", 1, 0)
+    steering, _ = bench.dispatcher.poll()
+    assert (steering.yaw, steering.strafe) == pytest.approx((-2.0, 0.5), abs=1e-3)
+    bench.pads[0].push("right", 0, 1)
+    bench.pads[0].push("left", 0, 1)
+    steering, _ = bench.dispatcher.poll()
+    assert (steering.pitch, steering.advance) == pytest.approx((0.5, -1.0), abs=1e-3)
+
+
 def test_before_settings_are_read_devices_answer_by_their_defaults(bench):
     response = bench.devices._response("Alpha")
     bench.devices.apply(Settings())

@@ -69,7 +69,7 @@ def test_the_trigger_flies_and_the_hat_slides():
 
 def test_pitch_can_be_inverted_and_closing_lets_go():
     stick = FakeStick()
-    dispatcher = flown(stick, Response(invert_pitch=True))
+    dispatcher = flown(stick, Response(look=(1.0, -1.0)))
     stick.move("y", 1.0)
     assert dispatcher.poll()[0].pitch == pytest.approx(-1.0, abs=1e-3)
     stick.flight_stick.close()

@@ -101,7 +101,7 @@ def test_pads_can_do_what_flying_needs_and_the_help_says_so():
 
 def test_pitch_is_inverted_for_looking_alone(flown):
     pad, dispatcher = flown
-    pad.gamepad.response = Response(invert_pitch=True)
+    pad.gamepad.response = Response(look=(1.0, -1.0))
     pad.push("right", 0, 1)
     pad.push("left", 0, 1)
     steering, _ = dispatcher.poll()

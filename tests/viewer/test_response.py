@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from viewer.response import Response
 
-RESPONSES = st.builds(Response, st.floats(0.03, 0.5), st.floats(0.0, 1.0), st.floats(0.1, 4.0), st.booleans())
+GAINS = st.tuples(*2 * [st.floats(-4.0, 4.0)])
+RESPONSES = st.builds(Response, st.floats(0.03, 0.5), st.floats(0.0, 1.0), GAINS, GAINS)
 WAYS = st.floats(-1.0, 1.0)
 
 
@@ -59,7 +60,7 @@ def test_expo_softens_the_middle():
 
 
 @given(RESPONSES, WAYS, WAYS)
-def test_sensitivity_and_inversion_are_for_the_view(response, x, y):
+def test_each_axis_has_its_gain(response, x, y):
     u, v = response.of_stick(x, y)
-    sign = -1.0 if response.invert_pitch else 1.0
-    assert response.of_look(x, y) == pytest.approx((response.sensitivity * u, sign * response.sensitivity * v))
+    assert response.of_look(x, y) == pytest.approx((response.look[0] * u, response.look[1] * v))
+    assert response.of_move(x, y) == pytest.approx((response.move[0] * u, response.move[1] * v))
