@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from core.camera import Camera
     from core.warp.mesh import Mesh
 
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 _serial = count()
 _FARTHEST = np.float32(0.01)  # disparity
 
@@ -22,6 +23,12 @@ _FARTHEST = np.float32(0.01)  # disparity
 def eight_bit(image: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Round a picture in [0, 1] to the 8 bits it has at rest; what lies outside is clipped."""
     return (np.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+
+
+def picked(array: NDArray[_Scalar], shape: tuple[int, int]) -> NDArray[_Scalar]:
+    """Return the pixels (rows, columns[, c]) in the middle of ``shape`` equal parts of an array over the same uv square."""
+    rows, columns = (((np.arange(n) + 0.5) * m / n).astype(int) for n, m in zip(shape, array.shape, strict=False))
+    return np.ascontiguousarray(array[np.ix_(rows, columns)])
 
 
 @dataclass(frozen=True, eq=False)

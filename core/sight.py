@@ -7,12 +7,12 @@ thinned out, always on the processor. So the same flight is flown on a fast mach
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.frame import Layer
-from core.keyframe import Keyframe
+from core.keyframe import Keyframe, picked
 from core.steering import Surroundings
 from core.warp.cpu import CpuWarper
 from core.warp.lookup import HOLE, THIN
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from core.camera import Camera
     from core.world import World
-
-_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 TICK = 1.0 / 120.0  # seconds: everything that a flight does, it does in whole ticks
 LOOK_TICKS = 12  # ten times a second
@@ -82,14 +80,8 @@ def thinned(keyframe: Keyframe) -> Keyframe:
     """Return ``keyframe`` with at most 128 x 80 points of geometry."""
     rows, columns = keyframe.disparity.shape
     shape = min(rows, _MESH[1]), min(columns, _MESH[0])
-    disparity, sky, debt = (_picked(array, shape) for array in (keyframe.disparity, keyframe.sky, keyframe.debt))
-    return Keyframe(keyframe.camera, _picked(keyframe.image, shape), disparity, sky, debt)
-
-
-def _picked(array: NDArray[_Scalar], shape: tuple[int, int]) -> NDArray[_Scalar]:
-    """Return the pixels in the middle of (rows, columns) equal parts."""
-    rows, columns = (((np.arange(n) + 0.5) * m / n).astype(int) for n, m in zip(shape, array.shape, strict=False))
-    return np.ascontiguousarray(array[np.ix_(rows, columns)])
+    disparity, sky, debt = (picked(array, shape) for array in (keyframe.disparity, keyframe.sky, keyframe.debt))
+    return Keyframe(keyframe.camera, picked(keyframe.image, shape), disparity, sky, debt)
 
 
 def coarse(layer: Layer) -> Surroundings:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.keyframe import picked
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -176,17 +178,10 @@ def _distances(entries: tuple[_Entry, ...], camera: Camera) -> tuple[NDArray[np.
     return places, np.arccos(np.clip(0.5 * (traces - 1.0), -1.0, 1.0))
 
 
-def _like(picture: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Sample ``picture`` at the pixel centres of an array of ``shape`` over the same uv square."""
-    rows = ((np.arange(shape[0]) + 0.5) * picture.shape[0] / shape[0]).astype(int)
-    columns = ((np.arange(shape[1]) + 0.5) * picture.shape[1] / shape[1]).astype(int)
-    return picture[np.ix_(rows, columns)]
-
-
 def _entry(keyframe: Keyframe) -> _Entry:
     columns, rows = _PROBES
-    disparity = np.maximum(_like(keyframe.disparity, (rows, columns)).astype(np.float64), 1e-3)
-    land = _like(keyframe.sky, (rows, columns)) < 0.5
+    disparity = np.maximum(picked(keyframe.disparity, (rows, columns)).astype(np.float64), 1e-3)
+    land = picked(keyframe.sky, (rows, columns)) < 0.5
     local = keyframe.camera.rays(columns, rows)[land] / disparity[land][:, None]
     pose = keyframe.camera.world_from_camera
     world = local @ pose[:3, :3].T + pose[:3, 3]

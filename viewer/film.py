@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.camera import OPENGL_AXES
 from core.errors import RecordingError
 from viewer.provenance import origin_of, recording_metadata
 from viewer.quality import Quality
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from viewer.options import FilmOptions
 
 SECONDS = 20.0  # of a film of which nothing else is known
-_OPENGL_AXES = np.diag([1.0, -1.0, -1.0, 1.0])  # +Y up, looking along -Z, which is what readers of cameras.json expect
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,7 +219,7 @@ class Album:
         from PIL import Image
 
         name = f"{len(self._frames):05d}.png"
-        pose = _OPENGL_AXES @ shot.camera.world_from_camera @ _OPENGL_AXES
+        pose = OPENGL_AXES @ shot.camera.world_from_camera @ OPENGL_AXES
         time = len(self._frames) / self.options.fps
         self._frames.append({"file_path": name, "time": round(time, 6), "transform_matrix": pose.tolist()})
         self._camera = shot.camera

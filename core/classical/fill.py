@@ -66,11 +66,11 @@ def filled(view: WarpedView, prior: PriorView, enclosed: Floats) -> Filling:
     ground = _ground(view.disparity, land)
     ratio = np.log(np.maximum(view.disparity, 0.01) / prior.disparity)
     textured = land & (behind.weight > _BEHIND)
-    smooth = _smooth(view.image, textured)
+    smooth, texture = _parted(view.image, textured)
     base = np.where(textured[..., None], smooth, view.image)  # or its texture would come twice, and double from view to view
     spread = push_pull(np.dstack([base, view.disparity, ground, ratio, view.image - prior.image]), land.astype(np.float32))
     spread[..., :4] = _held(np.dstack([view.image, view.disparity]), spread[..., :4], view.mask, source, behind)
-    colour = spread[..., :3] + mirrored_texture(view.image, textured)
+    colour = spread[..., :3] + _mirrored(texture, textured)
     cloned = prior.image + 0.5 * np.clip(spread[..., 6:], -_TINT, _TINT)
     nearby = np.clip(spread[..., 3] + (1.0 - behind.enclosed) * (ground - spread[..., 4]), 0.01, 1.0)
     # what goes on behind something does not go on down to the camera's feet: there the prior has ground
@@ -137,28 +137,27 @@ def _ground(disparity: Floats, land: NDArray[np.bool_]) -> Floats:
 
 def mirrored_texture(image: Floats, land: NDArray[np.bool_]) -> Floats:
     """High frequencies of land, reflected into the rest at the nearest land pixel; 0 where the mirror shows no land."""
+    return _mirrored(_parted(image, land)[1], land)
+
+
+def _parted(image: Floats, land: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Low and high frequencies of land without its rim, where the high ones are 0."""
+    weight = np.asarray(cv2.erode(land.astype(np.float32), np.ones((3, 3), np.uint8)), np.float32)
+    smooth = blurred(image * weight[..., None], 3.0) / np.maximum(blurred(weight, 3.0), 0.05)[..., None]
+    return np.asarray(smooth, np.float32), np.asarray((image - smooth) * weight[..., None], np.float32)
+
+
+def _mirrored(texture: Floats, land: NDArray[np.bool_]) -> Floats:
+    """Reflect ``texture`` into what is not land at the nearest land pixel; 0 where the mirror shows no land."""
     height, width = land.shape
     if land.all() or not land.any():
-        return np.zeros_like(image)
-    weight = _inner(land)
-    texture = (image - _smooth(image, land)) * weight[..., None]
+        return np.zeros_like(texture)
     y, x = nearest(land)
     rows, columns = np.indices(land.shape)
     mirror_y, mirror_x = 2 * y - rows, 2 * x - columns
     inside = (mirror_y >= 0) & (mirror_y < height) & (mirror_x >= 0) & (mirror_x < width)
     found = texture[np.clip(mirror_y, 0, height - 1), np.clip(mirror_x, 0, width - 1)]
     return np.where((inside & ~land)[..., None], found, np.float32(0.0))
-
-
-def _smooth(image: Floats, land: NDArray[np.bool_]) -> Floats:
-    """Low frequencies of land."""
-    weight = _inner(land)
-    return np.asarray(blurred(image * weight[..., None], 3.0) / np.maximum(blurred(weight, 3.0), 0.05)[..., None], np.float32)
-
-
-def _inner(land: NDArray[np.bool_]) -> Floats:
-    """1 where land is, without its rim."""
-    return np.asarray(cv2.erode(land.astype(np.float32), np.ones((3, 3), np.uint8)), np.float32)
 
 
 def nearest(of: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -1,7 +1,7 @@
 """Path files: JSON that nerfstudio's camera-path importers read, with our own exact keys beside it.
 
-They use OpenGL axes (+Y up, looking along -Z) for camera and world; we convert here and nowhere else. Their ``fov`` is vertical,
-in degrees.
+They use OpenGL axes (+Y up, looking along -Z) for camera and world, converted as paths come in and go out. Their ``fov`` is
+vertical, in degrees.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.camera import angles, inverse, orthonormalised
+from core.camera import OPENGL_AXES, angles, inverse, orthonormalised
 from core.errors import PilotError
 from core.pilots.path import Path
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from core.camera import Intrinsics
 
-_AXES = np.diag([1.0, -1.0, -1.0, 1.0])  # OpenCV axes to OpenGL axes and back
 OWN = "photoflight"  # name of our own block
 _DIGITS = 9
 _RIGID_TOLERANCE = 1e-3
@@ -100,7 +99,7 @@ def _own(block: dict[str, Any]) -> Path:
 
 
 def _foreign(document: dict[str, Any], *, relative: bool) -> Path:
-    poses = [_AXES @ _rigid(frame["camera_to_world"]) @ _AXES for frame in document["camera_path"]]
+    poses = [OPENGL_AXES @ _rigid(frame["camera_to_world"]) @ OPENGL_AXES for frame in document["camera_path"]]
     if not poses:
         raise ValueError("camera_path is empty")
     fps = float(document.get("fps") or 24.0)
@@ -127,5 +126,5 @@ def _rigid(numbers: object) -> NDArray[np.float64]:
 
 
 def _flat(pose: NDArray[np.float64], digits: int = _DIGITS) -> list[float]:
-    flat: list[float] = np.round(_AXES @ pose @ _AXES, digits).ravel().tolist()
+    flat: list[float] = np.round(OPENGL_AXES @ pose @ OPENGL_AXES, digits).ravel().tolist()
     return flat
