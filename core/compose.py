@@ -11,12 +11,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from core.generator import WarpedView
-from core.sky import halvings
+from core.texels import texels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,9 +29,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 HOME = 0.1  # scene units within which the photo's own sky gives way to the dome
-_FAINT = 0.04  # sky alpha that cannot be seen, which a network leaves over a third of the land; without it drawing is faster
 _FOLD = 256  # pixel lists are sampled as pictures of this width
-_textures: WeakKeyDictionary[Keyframe, list[NDArray[np.uint8]]] = WeakKeyDictionary()
 
 
 def at_home(keyframe: Keyframe, camera: Camera, dome: Dome) -> float:
@@ -137,18 +134,6 @@ def _sampled(keyframe: Keyframe, uv: Floats, stretch: Floats, bilinear: bool) ->
             continue
         out[near] += weight[near, None] * _remapped(levels[level], uv[near], bilinear=bilinear)
     return out
-
-
-def texels(keyframe: Keyframe) -> list[NDArray[np.uint8]]:
-    """Image with sky as fourth channel, (h, w, 4) uint8, and its halvings: what the CPU and the renderer sample alike."""
-    import cv2
-
-    if keyframe not in _textures:
-        height, width = keyframe.image.shape[:2]
-        sky = cv2.resize(keyframe.sky, (width, height), interpolation=cv2.INTER_LINEAR)
-        firm = np.clip((sky - _FAINT) / (1.0 - 2.0 * _FAINT), 0.0, 1.0)
-        _textures[keyframe] = halvings(np.dstack([keyframe.image, np.rint(firm * 255.0).astype(np.uint8)]), above=32)
-    return _textures[keyframe]
 
 
 def _remapped(picture: NDArray[Any], uv: Floats, *, bilinear: bool = True) -> Floats:

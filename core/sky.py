@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.camera import Camera, Intrinsics
+from core.texels import halvings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -143,17 +144,6 @@ def _detail(photo: Keyframe) -> tuple[NDArray[np.uint8], Intrinsics]:
         (lens.cy * size[1] + pad) / full_height,
     )
     return rgba, padded
-
-
-def halvings(picture: Array, above: int) -> list[Array]:
-    """``picture`` (h, w, c) and its averages over 2x2, 4x4, ... pixels, as long as the shorter side is longer than ``above``."""
-    import cv2
-
-    levels = [picture]
-    while min(levels[-1].shape[:2]) > above:
-        height, width = levels[-1].shape[:2]
-        levels.append(cv2.resize(levels[-1], (width // 2, height // 2), interpolation=cv2.INTER_AREA))
-    return levels
 
 
 def _soft(image: Array, weight: Array, radius: int) -> Array:

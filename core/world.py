@@ -37,7 +37,7 @@ _PHOTO_SHARE = 0.12  # of the view: the photo is chosen while it shows at least 
 _LEAST_GAIN = 0.02  # of the view: a keyframe that adds less is not worth its warp
 _HELD = 0.03  # of the view: advantage of what is shown already, against flip-flop
 _PROXIMITY = 0.1  # of the view: advantage of a keyframe at the camera itself over one a scene scale away
-_AWAKE = 12  # keyframes chosen lately, which may keep what was computed from them (mesh, textures: 5 times their own size)
+_AWAKE = 12  # keyframes added or chosen lately, which may keep what was computed from them (mesh, textures: 5 times their size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,13 +85,20 @@ class World:
         if not all(np.isfinite(array).all() for array in arrays) or self.sees(keyframe.camera):
             return False
         entry = _entry(keyframe)
+        self._wake(keyframe)  # it was prepared to be shown next
         with self._lock:
             rested = tuple(self._rested(old) for old in self._entries)
             self._entries = self._within_budget((*rested, entry), keyframe.camera)
         return True
 
+    def _wake(self, keyframe: Keyframe) -> None:
+        """Let ``keyframe`` be the last to rest."""
+        if keyframe.serial in self._lately:
+            self._lately.remove(keyframe.serial)
+        self._lately.append(keyframe.serial)
+
     def _rested(self, entry: _Entry) -> _Entry:
-        """Swap a keyframe not chosen lately for a copy without mesh and textures, which then go with the original."""
+        """Swap a keyframe not added or chosen lately for a copy without mesh and textures, which then go with the original."""
         keyframe = entry.keyframe
         if keyframe.serial in self._lately or "mesh" not in vars(keyframe):
             return entry
@@ -141,8 +148,7 @@ class World:
         chosen.sort(key=lambda i: -float(views[i].mean() + bonus[i]))
         keyframes = tuple(entries[i].keyframe for i in chosen)
         for keyframe in keyframes:
-            if keyframe.serial not in self._lately:
-                self._lately.append(keyframe.serial)
+            self._wake(keyframe)
         return keyframes
 
     def _cost(self, entries: tuple[_Entry, ...], camera: Camera) -> NDArray[np.float64]:

@@ -50,9 +50,11 @@ class CudaWarper:
         return CudaWarper(self._device, _LAST)
 
     def prepare(self, keyframe: Keyframe) -> None:
-        """Build the mesh of ``keyframe`` and copy it to the device."""
+        """Build the mesh of ``keyframe`` and copy it and the picture to the device, where they stay."""
         with self._device.errors():
-            self._device.resident(keyframe, self._workspace().stream)
+            stream = self._workspace().stream
+            self._device.resident(keyframe, stream)
+            self._device.keep_picture(keyframe, stream)
 
     def warp(self, layers: Sequence[Sequence[Keyframe]], camera: Camera, size: tuple[int, int]) -> list[Lookup]:
         """See ``Warper.warp``."""

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from core.errors import DeviceError
+from core.texels import texels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +47,7 @@ class Device:
         module = cupy.RawModule(code=source, options=_OPTIONS)
         self.kernels = [module.get_function(name) for name in _KERNELS]
         self._residents: WeakKeyDictionary[Keyframe, Resident] = WeakKeyDictionary()
+        self._pictures: WeakKeyDictionary[Keyframe, Any] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
     def resident(self, keyframe: Keyframe, stream: Any) -> Resident:  # noqa: ANN401
@@ -60,6 +62,19 @@ class Device:
             with self._lock:
                 self._residents[keyframe] = found
         return found
+
+    def picture(self, keyframe: Keyframe) -> Any | None:  # noqa: ANN401
+        """Return the finest ``core.texels`` of a keyframe, (h, w, 4) uint8, if ``keep_picture`` has brought them there."""
+        with self._lock:
+            return self._pictures.get(keyframe)
+
+    def keep_picture(self, keyframe: Keyframe, stream: Any) -> None:  # noqa: ANN401
+        """Copy the picture of ``keyframe`` to the device, where it stays as long as the keyframe lives; wait for that."""
+        if self.picture(keyframe) is None:
+            found = self._copied_there(np.ascontiguousarray(texels(keyframe)[0]), stream)
+            stream.synchronize()
+            with self._lock:
+                self._pictures[keyframe] = found
 
     def _copied_there(self, array: np.ndarray[Any, Any], stream: Any) -> Any:  # noqa: ANN401
         there = self.cupy.empty(array.shape, array.dtype)

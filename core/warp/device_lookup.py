@@ -20,17 +20,20 @@ class DeviceLookup(Lookup):
 
     ``texels`` is its CuPy array (height, width, 4) float32: u, v, disparity, slot (-1 in holes). It is filled by work on
     ``stream``, a ``cupy.cuda.Stream``, and belongs to this lookup as long as that lives: what is put on ``stream`` before then
-    reads it safely. Copies raise DeviceError when the GPU is lost.
+    reads it safely. So it is with ``pictures``: for every slot the keyframe's ``core.texels`` at their finest, as a CuPy array
+    (h, w, 4) uint8, or None where they are not on the GPU. Copies raise DeviceError when the GPU is lost.
     """
 
     texels: Any
     stream: Any
+    pictures: tuple[Any, ...]
 
     def __init__(
         self,
         texels: Any,  # noqa: ANN401
         magnification: Any,  # noqa: ANN401
         stream: Any,  # noqa: ANN401
+        pictures: tuple[Any, ...],
         copied: Callable[[Any, Any], NDArray[np.float32]],
         summarised: Callable[[], NDArray[np.float32]],
     ) -> None:
@@ -39,7 +42,7 @@ class DeviceLookup(Lookup):
         ``copied(array, stream)`` returns a NumPy copy once the work on ``stream`` is done; ``summarised()`` returns
         ``struct Summary`` as float32 once this lookup is.
         """
-        self.texels, self.stream = texels, stream
+        self.texels, self.stream, self.pictures = texels, stream, pictures
         self._magnification, self._copied, self._summarised = magnification, copied, summarised
 
     @property

@@ -50,7 +50,7 @@ class Workspace:
         self._outputs: list[_Output] = []
         self._graphs: dict[tuple[int, ...], Any] = {}
         self._most_vertices, self._most_quads = 0, 0  # of a keyframe
-        self._held: Sequence[Resident] = ()
+        self._held: tuple[object, ...] = ()
         self._make_table(_VIEWS)
 
     def _make_table(self, views: int) -> None:
@@ -70,9 +70,11 @@ class Workspace:
         if len(layers) > MOST_LAYERS or any(len(layer) >= MOST_MEMBERS for layer in layers):
             raise ValueError(f"at most {MOST_LAYERS} layers of {MOST_MEMBERS - 1} keyframes")
         self._done.synchronize()
-        self._held = list(residents.values())  # until the frame is done
+        pictures = {keyframe: self._device.picture(keyframe) for keyframe in residents}
+        # until this frame is done, and what was put on the stream after it, which the next but one waits for
+        self._held = (*self._held[-1:], [*residents.values(), *pictures.values()])
         self._fill_views(residents, camera, size)
-        lookups, outputs = self._fill_layers(layers, {keyframe: i for i, keyframe in enumerate(residents)}, size)
+        lookups, outputs = self._fill_layers(layers, pictures, size)
         self._run(size[0] * size[1])
         for output in outputs:
             output.summarise(self.stream)
@@ -104,9 +106,10 @@ class Workspace:
             first += vertices[i]
 
     def _fill_layers(
-        self, layers: Sequence[Sequence[Keyframe]], view_of: dict[Keyframe, int], size: tuple[int, int]
+        self, layers: Sequence[Sequence[Keyframe]], pictures: dict[Keyframe, Any], size: tuple[int, int]
     ) -> tuple[list[Lookup], list[_Output]]:
-        """Write the rows of all layers; return the lookups that they will fill, and where."""
+        """Write the rows of all layers; return the lookups that they will fill, and where. ``pictures`` are in views' order."""
+        view_of = {keyframe: i for i, keyframe in enumerate(pictures)}
         frame = self._frame_row[0]
         frame["layer_count"] = len(layers)
         lookups: list[Lookup] = []
@@ -116,7 +119,7 @@ class Workspace:
             row["texels"], row["stretch"], row["summary"] = (array.data.ptr for array in output.arrays)
             row["count"] = len(layer)
             row["members"][: len(layer)] = [view_of[keyframe] for keyframe in layer]
-            lookups.append(output.lookup(size, self.stream))
+            lookups.append(output.lookup(size, self.stream, tuple(pictures[keyframe] for keyframe in layer)))
             outputs.append(output)
         return lookups, outputs
 
@@ -212,12 +215,12 @@ class _Output:
             self._done.synchronize()
         return np.frombuffer(self._pinned, np.float32, SUMMARY_ITEMS).copy()
 
-    def lookup(self, size: tuple[int, int], stream: Any) -> DeviceLookup:  # noqa: ANN401
+    def lookup(self, size: tuple[int, int], stream: Any, pictures: tuple[Any, ...]) -> DeviceLookup:  # noqa: ANN401
         """Make the lookup that has this memory from now on."""
         width, height = size
         texels = self._texels[: 4 * width * height].reshape(height, width, 4)
         stretch = self._stretch[: width * height].reshape(height, width)
-        lookup = DeviceLookup(texels, stretch, stream, self._device.copied_here, self._summarised)
+        lookup = DeviceLookup(texels, stretch, stream, pictures, self._device.copied_here, self._summarised)
         self._lookup = weakref.ref(lookup)
         return lookup
 

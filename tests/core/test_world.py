@@ -121,6 +121,22 @@ def test_a_tight_budget_thins_the_far_path_but_keeps_its_length():
     assert near.mean() < far.mean()
 
 
+def test_what_was_just_made_and_what_is_shown_keep_their_meshes():
+    """Built again, a mesh would make the display wait for it."""
+    world = World(PHOTO)
+    camera = flown(world, 10)[-1]
+    shown = world.choose(camera)
+    made = []
+    for step in range(40):
+        made.append(refined(camera.moved((step + 1) * FORWARD, STILL)))
+        assert made[-1].mesh is not None
+        assert world.add(made[-1])
+        assert all(one is other for one, other in zip(shown, world.choose(camera, held=shown), strict=True))
+    kept = world.keyframes[-40:]
+    assert all(one is other for one, other in zip(kept[-5:], made[-5:], strict=True))
+    assert kept[0] is not made[0]
+
+
 def test_keyframes_out_of_use_let_their_meshes_go():
     world = World(PHOTO)
     camera = PHOTO.camera

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ import pytest
 
 from core.errors import DeviceError
 from core.frame import Frame, Layer
+from core.texels import texels
 from core.warp import cuda
 from core.warp.device_lookup import DeviceLookup
 from core.warp.lookup import HOLE, Lookup
@@ -236,12 +236,16 @@ def test_without_cuda_python_it_says_how_to_get_it(context, runtime, monkeypatch
     assert "pip install photoflight[cuda]" in transfer.reason
 
 
-def on_device(lookup: Lookup, runtime: fake_interop.Runtime) -> DeviceLookup:
+def on_device(layer: Layer, runtime: fake_interop.Runtime) -> Layer:
+    """``layer`` as a GPU makes it: lookup and pictures are there alone."""
+
     def refused(*_: object) -> None:
         pytest.fail("drawing waits for a copy to the host")
 
-    texels = np.dstack([lookup.uv, lookup.disparity, lookup.slot]).astype(np.float32)
-    return DeviceLookup(fake_interop.DeviceArray(texels, runtime.stream), None, runtime.stream, refused, refused)
+    lookup = layer.lookup
+    made = fake_interop.DeviceArray(np.dstack([lookup.uv, lookup.disparity, lookup.slot]).astype(np.float32), runtime.stream)
+    pictures = tuple(fake_interop.DeviceArray(texels(keyframe)[0], runtime.stream) for keyframe in layer.keyframes)
+    return Layer(layer.keyframes, DeviceLookup(made, None, runtime.stream, pictures, refused, refused))
 
 
 def holed(size: tuple[int, int]) -> Lookup:
@@ -254,7 +258,7 @@ def holed(size: tuple[int, int]) -> Lookup:
 
 
 @pytest.mark.parametrize("refused", [None, "copy"])
-def test_a_frame_on_the_gpu_is_drawn_as_one_on_the_host(context, runtime, refused: str | None) -> None:
+def test_a_frame_on_the_gpu_is_drawn_as_one_on_the_host(context, runtime, monkeypatch, refused: str | None) -> None:
     photo, dome = scene()
     key, other = plain((200, 20, 20)), plain((20, 20, 200))
     renderer, twin = Renderer(context, dome), Renderer(context.context, dome)
@@ -263,10 +267,13 @@ def test_a_frame_on_the_gpu_is_drawn_as_one_on_the_host(context, runtime, refuse
         newer, older = Layer((photo, key), holed(size)), Layer((other, photo), holed(size))
         frame = Frame(photo.camera, newer, older, fade)
         expected = drawn(twin, frame, 120, 80)
-        layers = (replace(layer, lookup=on_device(layer.lookup, runtime)) for layer in (newer, older))
-        assert (drawn(renderer, Frame(photo.camera, *layers, fade), 120, 80) == expected).all()
+        layers = (on_device(layer, runtime) for layer in (newer, older))
+        with monkeypatch.context() as patch:
+            if refused is None:  # no picture of a keyframe is fetched from the host
+                patch.setattr("viewer.gl.textures.texels", None)
+            assert (drawn(renderer, Frame(photo.camera, *layers, fade), 120, 80) == expected).all()
     assert (renderer.fallback is None) == (refused is None)
-    assert len(runtime.registered) == (0 if refused else 2)
+    assert len(runtime.registered) == (0 if refused else 3)  # two lookups, and the pictures
     renderer.release()
     twin.release()
     assert not runtime.registered
@@ -276,7 +283,7 @@ def test_a_gpu_lost_in_flight_leaves_the_last_picture(context, runtime) -> None:
     photo, dome = scene()
     renderer = Renderer(context, dome)
     target = context.simple_framebuffer((120, 80))
-    frame = Frame(photo.camera, Layer((photo,), on_device(still(photo, 60, 40), runtime)))
+    frame = Frame(photo.camera, on_device(Layer((photo,), still(photo, 60, 40)), runtime))
     renderer.draw(frame, target)
     before = target.read()
     runtime.refused, frame.newer.lookup.texels.lost = "map", True

@@ -65,8 +65,8 @@ class Scene:
         """Draw ``frame`` over the whole of ``target``; if the GPU that warped it is lost, ``target`` stays as it is."""
         target.use()  # so that none of the framebuffers that a change of size releases is bound
         layers = [frame.newer] if frame.older is None or frame.fade >= 1.0 else [frame.newer, frame.older]
-        rows = self._keyframes.rows(layers)
         try:
+            rows = self._keyframes.rows(layers)
             for lookup, layer in zip(self._lookups, layers, strict=False):
                 lookup.write(layer.lookup)
         except DeviceError:  # the next warp meets it, too, and leaves that GPU

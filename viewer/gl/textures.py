@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import moderngl
 import numpy as np
 
-from core.compose import texels
+from core.texels import texels
 from core.warp.device_lookup import DeviceLookup
 from viewer.gl.view import MOST_KEYFRAMES
 
@@ -46,11 +46,12 @@ class KeyframeTextures:
         """Give every keyframe of ``layers`` its number in the shaders: 0 the photo, 1 + the layer in ``refined`` others."""
         seen = {keyframe.serial: keyframe for layer in layers for keyframe in layer.keyframes if keyframe is not self.photo}
         wanted = list(seen.values())[:_LAYERS]
+        there = _on_device(layers)
         self._make_room(wanted)
         for keyframe in wanted:  # first all of them are marked as in use, so that none evicts another
             if keyframe.serial in self._layer_of:
                 self._layer_of[keyframe.serial] = self._layer_of.pop(keyframe.serial)
-        return {self.photo: 0} | {keyframe: 1 + self._placed(keyframe) for keyframe in wanted}
+        return {self.photo: 0} | {keyframe: 1 + self._placed(keyframe, there.get(keyframe)) for keyframe in wanted}
 
     def _make_room(self, keyframes: Sequence[Keyframe]) -> None:
         """Start anew with larger layers if the largest of ``keyframes`` does not fit: the refiner's resolution may change."""
@@ -64,19 +65,18 @@ class KeyframeTextures:
             self.refined = self._array((width, height))
             self._layer_of.clear()
 
-    def _placed(self, keyframe: Keyframe) -> int:
+    def _placed(self, keyframe: Keyframe, there: _OnDevice | None) -> int:
         if keyframe.serial in self._layer_of:
             return self._layer_of[keyframe.serial]
         layer = len(self._layer_of)
         if layer == _LAYERS:
             layer = self._layer_of.pop(next(iter(self._layer_of)))
-        pixels = texels(keyframe)[0]
         size = self.refined.size[:2]
-        if _size(pixels) != size:
-            import cv2
-
-            pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
-        self._transfer.write(self.refined, np.ascontiguousarray(pixels), layer)
+        # where nothing is shared the GPU's copy would come by way of the host, which has one
+        if there is not None and _size(there.picture) == size and not self._transfer.fell_back:
+            self._transfer.write(self.refined, there.picture, layer, there.stream)
+        else:
+            self._transfer.write(self.refined, _fitted(texels(keyframe)[0], size), layer)
         self.refined.build_mipmaps()
         self._filter(self.refined)
         self._layer_of[keyframe.serial] = layer
@@ -154,5 +154,31 @@ def levelled(context: moderngl.Context, levels: Sequence[NDArray[np.uint8]]) -> 
     return texture
 
 
-def _size(picture: NDArray[np.uint8]) -> tuple[int, int]:
+class _OnDevice(NamedTuple):
+    """A keyframe's picture on the GPU, which may be read by work on ``stream``."""
+
+    picture: Any  # CuPy's, (h, w, 4) uint8
+    stream: Any
+
+
+def _on_device(layers: Sequence[Layer]) -> dict[Keyframe, _OnDevice]:
+    """Return the pictures that came with the lookups of ``layers``."""
+    return {
+        keyframe: _OnDevice(picture, layer.lookup.stream)
+        for layer in layers
+        if isinstance(layer.lookup, DeviceLookup)
+        for keyframe, picture in zip(layer.keyframes, layer.lookup.pictures, strict=True)
+        if picture is not None
+    }
+
+
+def _fitted(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    import cv2
+
+    if _size(picture) == size:
+        return np.ascontiguousarray(picture)
+    return np.ascontiguousarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _size(picture: Any) -> tuple[int, int]:  # noqa: ANN401 - NumPy's or CuPy's
     return picture.shape[1], picture.shape[0]

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from warp_scenes import hills, keyframe, moved, ridge, valley
 
 from core.errors import DeviceError
+from core.texels import texels
 from core.warp import cuda, frame_table, lookup, make_warper, visibility, warp
 from core.warp.benchmark import landscape
 from core.warp.cpu import CpuWarper
@@ -305,6 +306,34 @@ def test_keyframes_are_copied_once_and_go_when_they_go(cupy, host):
     del frame, other
     gc.collect()
     assert len(host._device._residents) == 0
+
+
+def test_pictures_come_with_lookups(cupy, host):
+    """Those that were prepared are on the GPU before the display asks for them; the photo, which has a texture, never is."""
+    photo, frame = SCENES["hills"], keyframe(hills(32, 20))
+    host.background().prepare(frame)
+    cupy.count.clear()
+    (found,) = host.warp([[frame, photo]], photo.camera, (16, 10))
+    assert cupy.count["wait"] <= 1, "for the geometry of the photo"
+    np.testing.assert_array_equal(found.pictures[0], texels(frame)[0])
+    assert found.pictures[1] is None
+
+
+def test_a_picture_that_is_copied_on_the_stream_outlives_its_keyframe(host):
+    """As the display's textures are filled: put on the stream while the lookup lives, done later."""
+    frame, other = keyframe(hills(32, 20)), SCENES["hills"]
+    expected = texels(frame)[0].copy()
+    host.prepare(frame)
+    (found,) = host.warp([[frame]], frame.camera, (16, 10))
+    place, taken = found.pictures[0].data.ptr, np.empty_like(expected)
+    found.stream.put(lambda: ctypes.memmove(taken.ctypes.data, place, taken.nbytes))
+    del found, frame
+    for _ in range(2):
+        gc.collect()
+        wait(host.warp([[other]], other.camera, (16, 10)))
+    np.testing.assert_array_equal(taken, expected)
+    gc.collect()
+    assert not host._device._pictures
 
 
 def test_a_keyframe_that_goes_while_it_is_drawn_is_still_drawn(host, warper):
