@@ -21,7 +21,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from core.errors import PhotoflightError
-from core.machine import cores
+from core.machine import cores, processor
 from viewer.frame_times import FrameTimes, Part
 from viewer.options import DEMO_PHOTO, FilmOptions
 from viewer.trace import VARIABLE
@@ -103,19 +103,11 @@ def machine() -> dict[str, str]:
     context.release()
     system = f"{platform.system()} {platform.machine()}"
     return {
-        "processor": f"{_processor()}, {cores()} cores",
+        "processor": f"{processor()}, {cores()} cores",
         "OpenGL": renderer,
         "system": system,
         "Python": platform.python_version(),
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or "unknown"
 
 
 def timed(action: Callable[[], object], repeats: int = REPEATS) -> float:

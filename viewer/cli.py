@@ -87,9 +87,10 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("doctor", help="tell what this machine offers and what to do about the rest")
     bench = commands.add_parser("bench", help="measure how fast this machine flies")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
-    bench.add_argument(
-        "--gpu", action="store_true", help="measure what an NVIDIA GPU computes, part by part, beside its bandwidth"
-    )
+    told = "measure {} part by part, beside its bandwidth and what others do, instead of whole flights"
+    where = bench.add_mutually_exclusive_group()
+    where.add_argument("--gpu", dest="parts", action="store_const", const="gpu", help=told.format("an NVIDIA GPU"))
+    where.add_argument("--cpu", dest="parts", action="store_const", const="cpu", help=told.format("the processor"))
     _add_evaluate(commands.add_parser("evaluate", help="measure how well generators fly, on any photos"))
     weights_command.add_arguments(commands.add_parser("weights", help="import or fetch published weights"))
     commands.add_parser("train", help="train the generator from single photos (--help tells more)", add_help=False)
@@ -299,9 +300,9 @@ def _settings(arguments: argparse.Namespace, _: list[str]) -> int:
 
 
 def _bench(arguments: argparse.Namespace, _: list[str]) -> int:
-    from viewer import bench, gpu_bench
+    from viewer import bench, parts_bench
 
-    (gpu_bench if arguments.gpu else bench).run(_options(BenchOptions, arguments))
+    (parts_bench if arguments.parts else bench).run(_options(BenchOptions, arguments))
     return 0
 
 

@@ -107,4 +107,4 @@ class BenchOptions:
     """The benchmark."""
 
     json: Path | None = None
-    gpu: bool = False  # of the parts that an NVIDIA GPU computes, instead of the whole program
+    parts: str | None = None  # "gpu" or "cpu": what the parts of a frame take there, instead of the whole program

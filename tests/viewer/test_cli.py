@@ -34,7 +34,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[object]]:
         "viewer.film",
         "viewer.depth",
         "viewer.bench",
-        "viewer.gpu_bench",
+        "viewer.parts_bench",
         "core.training.generator",
         "core.training.perception",
     ):
@@ -92,7 +92,8 @@ def test_film_options(ran: Callable[..., list[object]]) -> None:
 def test_other_commands(ran: Callable[..., list[object]]) -> None:
     assert ran("depth", "a.jpg", "-o", "b.png") == [DepthOptions(Path("a.jpg"), output=Path("b.png"))]
     assert ran("bench", "--json", "b.json") == [BenchOptions(Path("b.json"))]
-    assert ran("bench", "--gpu") == [BenchOptions(gpu=True)]
+    assert ran("bench", "--gpu") == [BenchOptions(parts="gpu")]
+    assert ran("bench", "--cpu") == [BenchOptions(parts="cpu")]
     assert ran("doctor", code=1) == ["viewer.doctor"]
     assert ran("train", "--photos", "a", "b.tar", "--smoke", "-h") == [["--photos", "a", "b.tar", "--smoke", "-h"]]
     assert ran("train-perception", "--data", "x", "-h") == [["--data", "x", "-h"]]

@@ -1,8 +1,9 @@
-"""Benchmark of an NVIDIA GPU: what the parts of a frame take, and how much of that its bytes alone would take.
+"""Benchmark of the parts of a frame, on a GPU or on the processor: what they take, and what their bytes alone would take.
 
-The least a GPU can do for a frame is to move its bytes. How fast it moves bytes is measured in the same run, by copies within the
-device, and times are told as multiples of what their bytes would take. The same work is measured as others do it: as softmax
-splatting in torch, the renderer of InfiniteNature-Zero, and as a textured grid in OpenGL. Figures are medians unless they say so.
+The least that can be done for a frame is to move its bytes. How fast they are moved is measured in the same run, by copies
+within the memory, and times are told as multiples of what their bytes would take. The same work is measured as others do it: as
+softmax splatting in torch, the renderer of InfiniteNature-Zero, and as a textured grid in OpenGL. Figures are medians unless they
+say so.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ import numpy as np
 
 from core.camera import turn
 from core.errors import OutputError
-from viewer.gpu_timer import Rig
+from core.machine import cores, processor
 from viewer.options import DEMO_PHOTO, FilmOptions
+from viewer.parts_rig import Rig
 from viewer.quality import Quality
 
 if TYPE_CHECKING:
@@ -62,23 +64,27 @@ class Figure:
 def run(options: BenchOptions) -> None:
     """Measure, print a table and, where asked, write JSON.
 
-    Raises DeviceError where there is no CUDA or it fails, OutputError when the figures cannot be written.
+    Raises DeviceError where a GPU is asked for and there is no CUDA or it fails, OutputError when the figures cannot be written.
     """
-    rig = Rig.of_this_machine()
+    rig = Rig.of_gpu() if options.parts == "gpu" else Rig.of_processor()
     try:
         about = machine(rig)
         print("  ".join(f"{name}: {value}" for name, value in about.items()))
         bandwidth = rig.timer.bandwidth()
-        print(f"copies within the device: {bandwidth * 1e-6:.0f} GB/s; a floor is what bytes take at that rate")
+        print(f"copies within the memory: {bandwidth * 1e-6:.0f} GB/s; a floor is what bytes take at that rate")
         figures: list[Figure] = []
         for figure in measured(rig):
             figures.append(figure)
             print(figure.row(bandwidth), flush=True)
+        compared = comparisons(figures)
+        for target, ratios in compared.items():
+            told = ", ".join(f"{peer} takes {ratio:.1f} x" for peer, ratio in ratios.items())
+            print(f"to {target}, {told} the time of the warp")
     finally:
         rig.context.release()
     if options.json is not None:
         listed = [asdict(figure) | {"floor": figure.floor(bandwidth)} for figure in figures]
-        document = {"machine": about, "bytes_per_second": 1e3 * bandwidth, "figures": listed}
+        document = {"machine": about, "bytes_per_second": 1e3 * bandwidth, "figures": listed, "peers": compared}
         try:
             options.json.write_text(json.dumps(document, indent=1), encoding="utf-8")
         except OSError as error:
@@ -87,17 +93,33 @@ def run(options: BenchOptions) -> None:
 
 def machine(rig: Rig) -> dict[str, str]:
     """Return what is measured on."""
-    import cupy
     import torch
 
-    return {
-        "GPU": torch.cuda.get_device_name(),
+    about = {
         "OpenGL": rig.context.info["GL_RENDERER"],
-        "CUDA": str(torch.version.cuda),
         "torch": torch.__version__,
-        "CuPy": cupy.__version__,
         "system": f"{platform.system()} {platform.machine()}",
     }
+    if rig.stream is None:
+        return {"processor": f"{processor()}, {cores()} cores", **about}
+    import cupy
+
+    return {"GPU": torch.cuda.get_device_name(), "CUDA": str(torch.version.cuda), "CuPy": cupy.__version__, **about}
+
+
+def comparisons(figures: Iterable[Figure]) -> dict[str, dict[str, float]]:
+    """Return, by target, how many times as long as the warp of the largest source its peers take.
+
+    The grid is that of the same source, what is splatted a source as large as the target.
+    """
+    times = {(figure.part, figure.what): figure.milliseconds for figure in figures}
+    out: dict[str, dict[str, float]] = {}
+    for name, size in TARGETS.items():
+        own, same = (f"{width}x{height} to {name}" for width, height in (SOURCES[-1], size))
+        if ("warp", own) in times:
+            warp = times["warp", own]
+            out[name] = {"softmax splatting": times["splat", same] / warp, "a textured grid": times["grid", own] / warp}
+    return out
 
 
 def measured(rig: Rig) -> Iterable[Figure]:
@@ -110,7 +132,8 @@ def measured(rig: Rig) -> Iterable[Figure]:
     yield from gridding(rig)
     yield from drawing(rig, photo)
     yield from generating(rig, photo)
-    yield from flying(rig, photo)
+    if rig.stream is not None:  # a processor adapts its resolution in flight: ``viewer.bench`` flies so
+        yield from flying(rig, photo)
 
 
 def step_of(keyframe: Keyframe, size: tuple[int, int]) -> Camera:
@@ -133,7 +156,8 @@ def warping(rig: Rig) -> Iterable[Figure]:
             moved = 52 * size[0] * size[1] + 84 * len(keyframe.mesh.vertices) + 33 * len(keyframe.mesh.quads)
             what = f"{source[0]}x{source[1]} to {name}"
             yield Figure("warp", what, rig.timer.milliseconds(warp, stream), moved)
-            yield Figure("warp", f"{what}, with asking for it", rig.waited(warp), moved)
+            if rig.stream is not None:
+                yield Figure("warp", f"{what}, with asking for it", rig.waited(warp), moved)
 
 
 def splatting(rig: Rig) -> Iterable[Figure]:

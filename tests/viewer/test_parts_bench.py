@@ -1,8 +1,9 @@
-"""The benchmark of a GPU, on the processor and llvmpipe with a clock of the test's own."""
+"""The benchmark of the parts: of a GPU on the processor and llvmpipe, with a clock of the test's own, and of the processor."""
 
 from __future__ import annotations
 
 import json
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,10 +14,10 @@ from core.errors import DeviceError, OutputError
 from core.neural.accelerator import PlainExecutor
 from core.warp.benchmark import landscape
 from core.warp.cpu import CpuWarper
-from viewer import cli, gpu_bench, gpu_timer
-from viewer.gpu_bench import Figure
-from viewer.gpu_timer import CudaTimer, Rig
+from viewer import cli, parts_bench, parts_rig
 from viewer.options import BenchOptions
+from viewer.parts_bench import Figure
+from viewer.parts_rig import CudaTimer, Rig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 BANDWIDTH = 1e9  # bytes a millisecond
@@ -40,12 +41,12 @@ class FakeTimer:
 
 @pytest.fixture
 def rig(gl_context, monkeypatch):
-    monkeypatch.setattr(gpu_bench, "SOURCES", ((64, 40), (96, 60)))
-    monkeypatch.setattr(gpu_bench, "TARGETS", {"720p": (128, 72), "1080p": SIZE})
-    monkeypatch.setattr(gpu_bench, "VIEWS", ((64, 48),))
-    monkeypatch.setattr(gpu_bench, "REFINED", (64, 48))
-    monkeypatch.setattr(gpu_bench, "FLOWN_SECONDS", 1.0)
-    monkeypatch.setattr(gpu_timer, "REPEATS", 2)
+    monkeypatch.setattr(parts_bench, "SOURCES", ((64, 40), (96, 60)))
+    monkeypatch.setattr(parts_bench, "TARGETS", {"720p": (128, 72), "1080p": SIZE})
+    monkeypatch.setattr(parts_bench, "VIEWS", ((64, 48),))
+    monkeypatch.setattr(parts_bench, "REFINED", (64, 48))
+    monkeypatch.setattr(parts_bench, "FLOWN_SECONDS", 1.0)
+    monkeypatch.setattr(parts_rig, "REPEATS", 2)
     monkeypatch.setattr("core.refiner.make_generator", lambda _name: CopyGenerator())
     now = iter(range(10_000))
     clock = lambda: 0.02 * next(now)  # noqa: E731 - every look at it is 20 ms later
@@ -56,7 +57,7 @@ PHOTO = landscape(128, 80)
 
 
 def test_every_warp_beside_its_floor(rig):
-    figures = list(gpu_bench.warping(rig))
+    figures = list(parts_bench.warping(rig))
     assert [figure.what for figure in figures[:2]] == ["64x40 to 720p", "64x40 to 720p, with asking for it"]
     assert len(figures) == 2 * 2 * 2
     assert (figures[0].milliseconds, figures[1].milliseconds) == pytest.approx((2.0, 20.0))
@@ -67,18 +68,18 @@ def test_every_warp_beside_its_floor(rig):
 
 
 def test_the_papers_splatting_at_the_same_sizes(rig):
-    figures = list(gpu_bench.splatting(rig))
+    figures = list(parts_bench.splatting(rig))
     assert [(figure.part, figure.what) for figure in figures] == [("splat", "128x72 to 720p"), ("splat", "160x90 to 1080p")]
 
 
 def test_a_textured_grid_at_the_same_sizes(rig):
-    figures = list(gpu_bench.gridding(rig))
-    assert [figure.what for figure in figures] == [figure.what for figure in list(gpu_bench.warping(rig))[::2]]
+    figures = list(parts_bench.gridding(rig))
+    assert [figure.what for figure in figures] == [figure.what for figure in list(parts_bench.warping(rig))[::2]]
     assert all(figure.milliseconds > 0.0 for figure in figures)
 
 
 def test_lookups_get_into_opengl_and_are_drawn(rig):
-    figures = list(gpu_bench.drawing(rig, PHOTO))
+    figures = list(parts_bench.drawing(rig, PHOTO))
     assert [figure.part for figure in figures] == 2 * ["interop", "draw"]
     assert all(figure.milliseconds > 0.0 for figure in figures)
     assert "processor" in figures[0].what  # it says which way they took
@@ -86,18 +87,43 @@ def test_lookups_get_into_opengl_and_are_drawn(rig):
 
 
 def test_the_network_and_a_whole_refinement(rig):
-    network, whole = gpu_bench.generating(rig, PHOTO)
+    network, whole = parts_bench.generating(rig, PHOTO)
     assert network.what == "small network at 64x48"
     assert network.moved > 13e6  # its weights in 16 bits alone
     assert whole.moved is None
 
 
 def test_a_flight_while_refining(rig, capsys):
-    figures = list(gpu_bench.flying(rig, PHOTO))
+    figures = list(parts_bench.flying(rig, PHOTO))
     assert "1080p while refining at 64x48" in figures[0].what
     assert [figure.milliseconds for figure in figures] == pytest.approx([20.0] * 4)
     assert figures[-1].what.endswith("slowest")
     assert not capsys.readouterr().out
+
+
+def test_peers_are_told_as_multiples_of_the_warp(rig):
+    figures = [*parts_bench.warping(rig), *parts_bench.splatting(rig), Figure("grid", "96x60 to 720p", 5.0)]
+    figures += [Figure("grid", "96x60 to 1080p", 1.0), Figure("grid", "64x40 to 1080p", 9.0)]
+    compared = parts_bench.comparisons(figures)
+    assert compared["720p"] == pytest.approx({"softmax splatting": 1.0, "a textured grid": 2.5})
+    assert compared["1080p"] == pytest.approx({"softmax splatting": 1.0, "a textured grid": 0.5})
+    assert not parts_bench.comparisons([])
+
+
+def test_the_processor_is_measured_by_the_clock(monkeypatch, gl_context):
+    monkeypatch.setattr("viewer.headless.headless_context", lambda: gl_context)
+    monkeypatch.setattr(parts_rig, "COPY_BYTES", 1 << 20)
+    rig = Rig.of_processor()
+    assert rig.timer.bandwidth() > 1e3, "more than a MB/s"
+    done = []
+    assert rig.timer.milliseconds(lambda: done.append(time.sleep(0.01)), rig.stream) >= 10.0
+    assert rig.drawn(lambda: done.append(time.sleep(0.01))) >= 10.0
+    assert len(done) == 2 * (1 + parts_rig.HOST_REPEATS)
+    monkeypatch.setattr(parts_bench, "SOURCES", ((64, 40),))
+    monkeypatch.setattr(parts_bench, "TARGETS", {"1080p": SIZE})
+    (figure,) = parts_bench.warping(rig)  # asking for it is all there is
+    assert figure.milliseconds > 0.0
+    assert "cores" in parts_bench.machine(rig)["processor"]
 
 
 FIGURES = [Figure("warp", "far", 3.0, 2_000_000_000), Figure("frame", "whole", 1.5)]
@@ -108,14 +134,14 @@ def quick(monkeypatch):
     released = []
     context = SimpleNamespace(release=lambda: released.append(True))
     rig = SimpleNamespace(timer=FakeTimer(), context=context)
-    monkeypatch.setattr(Rig, "of_this_machine", lambda: rig)
-    monkeypatch.setattr(gpu_bench, "machine", lambda _rig: {"GPU": "a test"})
-    monkeypatch.setattr(gpu_bench, "measured", lambda _rig: iter(FIGURES))
+    monkeypatch.setattr(Rig, "of_gpu", lambda: rig)
+    monkeypatch.setattr(parts_bench, "machine", lambda _rig: {"GPU": "a test"})
+    monkeypatch.setattr(parts_bench, "measured", lambda _rig: iter(FIGURES))
     return released
 
 
 def test_table_and_json_agree(quick, tmp_path, capsys):
-    gpu_bench.run(BenchOptions(tmp_path / "figures.json", gpu=True))
+    parts_bench.run(BenchOptions(tmp_path / "figures.json", parts="gpu"))
     lines = capsys.readouterr().out.splitlines()
     assert "a test" in lines[0]
     assert "1000 GB/s" in lines[1]
@@ -130,7 +156,7 @@ def test_table_and_json_agree(quick, tmp_path, capsys):
 
 def test_json_that_cannot_be_written(quick, tmp_path):
     with pytest.raises(OutputError, match="cannot write"):
-        gpu_bench.run(BenchOptions(tmp_path / "nowhere" / "figures.json", gpu=True))
+        parts_bench.run(BenchOptions(tmp_path / "nowhere" / "figures.json", parts="gpu"))
     assert quick
 
 
@@ -142,7 +168,7 @@ def test_without_cuda_it_says_so_in_one_line(monkeypatch, capsys):
     (line,) = said.err.splitlines()
     assert "no CUDA here" in line
     with pytest.raises(DeviceError):
-        Rig.of_this_machine()
+        Rig.of_gpu()
 
 
 class FakeCupy:
@@ -157,7 +183,7 @@ class FakeCupy:
         return count, dtype
 
     def copyto(self, to, source):
-        assert to == source == (gpu_timer.COPY_BYTES, np.uint8)
+        assert to == source == (parts_rig.COPY_BYTES, np.uint8)
         assert self.working, "on another stream than what is measured"
         self.log.append("copy")
         self.now += 0.5
@@ -182,7 +208,7 @@ class Event:
 
 
 def test_events_surround_the_work_alone_and_copies_run_ahead(monkeypatch):
-    monkeypatch.setattr(gpu_timer, "REPEATS", 3)
+    monkeypatch.setattr(parts_rig, "REPEATS", 3)
     cupy, spans = FakeCupy(), iter([100.0, 7.0, 1.0, 3.0])  # the first is not measured
 
     def action():
@@ -190,4 +216,4 @@ def test_events_surround_the_work_alone_and_copies_run_ahead(monkeypatch):
         cupy.now += next(spans)
 
     assert CudaTimer(cupy).milliseconds(action, cupy) == 3.0
-    assert cupy.log == ["action", *(3 * [*(gpu_timer.AHEAD * ["copy"]), "action"])]
+    assert cupy.log == ["action", *(3 * [*(parts_rig.AHEAD * ["copy"]), "action"])]
