@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from core.machine import nvidia_gpus
 from core.warp.device import Device, opened
 from core.warp.workspace import Workspace
 
@@ -19,14 +20,16 @@ _FIRST, _LAST = -5, 0  # priorities of streams, from the highest to the lowest t
 
 
 def available() -> bool:
-    """Whether CuPy is installed and finds an NVIDIA GPU."""
+    """Whether there is an NVIDIA GPU and CuPy finds it. Without one CuPy is not imported."""
+    if not nvidia_gpus():
+        return False
     try:
         import cupy
     except ImportError:
         return False
     try:
         return bool(cupy.cuda.runtime.getDeviceCount())
-    except cupy.cuda.runtime.CUDARuntimeError:  # no driver
+    except cupy.cuda.runtime.CUDARuntimeError:  # a driver older than CuPy's CUDA
         return False
 
 

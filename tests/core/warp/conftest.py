@@ -31,4 +31,5 @@ def cupy(kernels, monkeypatch):
     module, library = kernels
     cupy = module.HostCupy(library)
     monkeypatch.setitem(sys.modules, "cupy", cupy)
+    monkeypatch.setattr("core.warp.cuda.nvidia_gpus", lambda: 1)
     return cupy
