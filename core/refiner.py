@@ -216,14 +216,6 @@ class Refiner:
         self._take_up(job.outcome.keyframe)
         return job.outcome
 
-    def run_once(self, camera: Camera) -> Keyframe | None:
-        """Make the keyframe of ``camera`` here and now and add it to the world; None when there is one already or it failed."""
-        if self._world.sees(camera):
-            return None
-        keyframe = self._made_of(_Job(camera, self._world.choose(camera), self.size)).keyframe
-        self._take_up(keyframe)
-        return keyframe
-
     def _take_up(self, keyframe: Keyframe | None) -> None:
         if keyframe is not None and self._world.add(keyframe):
             self._made.append(time.monotonic())

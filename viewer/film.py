@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.camera import OPENGL_AXES
-from core.errors import RecordingError
+from core.errors import PilotError, RecordingError
 from viewer.provenance import origin_of, recording_metadata
 from viewer.quality import Quality
 from viewer.recorder import Recorder
@@ -56,6 +56,9 @@ def run(options: FilmOptions) -> None:
 
     from viewer.loader import keyframe_of
 
+    unused = [f"--{name}" for name in ("pilot", "size") if getattr(options, name) != getattr(type(options), name)]
+    if options.classic and unused:
+        raise PilotError(f"{' and '.join(unused)}: the published loop has a pilot and a size of its own; leave it out")
     photo, keyframe, notice = keyframe_of(options.photo, options)
     if notice:
         print(notice, file=sys.stderr)

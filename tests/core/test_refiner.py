@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 from handmade import CopyGenerator, NanGenerator, RaisingGenerator
-from refiners import PHOTO, SIZE, ahead
+from refiners import PHOTO, SIZE, ahead, made
 
 from core.camera import turn
 from core.classical import ClassicalGenerator
@@ -62,7 +62,7 @@ def test_at_home_the_photo_comes_back(maker):
 
 def test_a_step_adds_a_keyframe_and_counts(make):
     world, refiner = make(CopyGenerator())
-    key = refiner.run_once(ahead(1))
+    key = made(refiner, ahead(1))
     assert key is not None
     assert world.keyframes == (PHOTO, key)
     assert refiner.rate > 0.0
@@ -71,18 +71,18 @@ def test_a_step_adds_a_keyframe_and_counts(make):
 
 def test_hovering_makes_nothing(make):
     world, refiner = make(CopyGenerator())
-    assert refiner.run_once(ahead(1)) is not None
+    assert made(refiner, ahead(1)) is not None
     for camera in (ahead(1), ahead(1.2), ahead(1).moved(np.zeros(3), turn(yaw=0.02))):
-        assert refiner.run_once(camera) is None
+        assert made(refiner, camera) is None
     assert len(world) == 2
-    assert refiner.run_once(ahead(1.3)) is not None
-    assert refiner.run_once(ahead(1).moved(np.zeros(3), turn(yaw=0.03))) is not None
+    assert made(refiner, ahead(1.3)) is not None
+    assert made(refiner, ahead(1).moved(np.zeros(3), turn(yaw=0.03))) is not None
 
 
 @pytest.mark.parametrize(("generator", "said"), [(NanGenerator(), "not finite"), (RaisingGenerator(), "out of memory while")])
 def test_a_failure_is_contained_counted_and_reported_in_one_line(make, generator, said):
     world, refiner = make(generator)
-    assert refiner.run_once(ahead(1)) is None
+    assert made(refiner, ahead(1)) is None
     assert len(world) == 1
     assert refiner.failures == 1
     assert said in refiner.last_error
@@ -94,10 +94,10 @@ def test_three_failures_in_a_row_and_the_classical_generator_takes_over(make, ge
     world, refiner = make(generator)
     for step in range(3):
         assert refiner.generator_name == generator.name
-        refiner.run_once(ahead(step))
+        made(refiner, ahead(step))
     assert refiner.generator_name == "classical"
     assert "classical" in refiner.last_error
-    assert refiner.run_once(ahead(4)) is not None
+    assert made(refiner, ahead(4)) is not None
     assert len(world) == 2
 
 
@@ -114,7 +114,7 @@ def test_single_failures_do_not_add_up(make):
 
     _, refiner = make(Moody())
     for step in range(8):
-        refiner.run_once(ahead(step))
+        made(refiner, ahead(step))
     assert refiner.failures == 4
     assert refiner.generator_name == "moody"
 
@@ -192,6 +192,6 @@ def test_lockstep_is_reproducible(make):
         generator.begin(PHOTO, 7)
         world, refiner = make(generator)
         for step in range(1, 6):
-            refiner.run_once(ahead(step))
+            made(refiner, ahead(step))
         pictures.append([key.image for key in world.keyframes])
     assert all((a == b).all() for a, b in zip(*pictures, strict=True))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from handmade import CopyGenerator
-from refiners import SIZE, ahead
+from refiners import SIZE, ahead, made
 
 from core.compose import compose
 from core.errors import DeviceError, DeviceMemoryError
@@ -60,9 +60,9 @@ def test_on_a_gpu_views_are_as_large_as_there_is_time_for(make, clock):
     assert refiner.size == SIZE
     refiner.warm_up(ahead(1))
     assert refiner.size == (256, 160)
-    assert refiner.run_once(ahead(1)).image.shape == (160, 256, 3)
+    assert made(refiner, ahead(1)).image.shape == (160, 256, 3)
     clock.seconds = 1.1 * BUDGET
-    refiner.run_once(ahead(2))
+    made(refiner, ahead(2))
     assert refiner.size == (192, 120)
     clock.seconds = BUDGET / 3
     _, slower = make(GpuGenerator(), lockstep=False)
@@ -82,7 +82,7 @@ def test_on_the_processor_and_in_lockstep_views_stay_as_they_are(make, clock, ge
     _, refiner = make(generator, **options)
     refiner.warm_up(ahead(1))
     for step in range(PATIENCE + 3):
-        refiner.run_once(ahead(step))
+        made(refiner, ahead(step))
     assert refiner.size == SIZE
     assert clock.seconds == 0.0
 
@@ -95,7 +95,7 @@ def test_a_full_gpu_makes_smaller_views(make, clock):
     assert refiner.last_error == "the GPU's memory is full; refining at 128x80 from now on"
     assert generator.on_gpu
     for step in range(2 * PATIENCE):
-        refiner.run_once(ahead(step))
+        made(refiner, ahead(step))
     assert refiner.failures == 1  # what did not fit is not tried again
     assert len(world) > 10
     assert clock.seconds == 0.0
@@ -106,13 +106,13 @@ def test_a_full_gpu_makes_smaller_views(make, clock):
 def test_a_gpu_of_no_use_is_left_for_the_processor(make, generator, lockstep):
     generator.on_gpu = True
     world, refiner = make(generator, lockstep=lockstep)
-    assert refiner.run_once(ahead(1)) is None
+    assert made(refiner, ahead(1)) is None
     assert not generator.on_gpu
     assert refiner.last_error.startswith("the GPU")
     assert refiner.last_error.endswith("; the gpu generator goes on on the processor")
     assert "\n" not in refiner.last_error
     for step in range(1, 4):
-        assert refiner.run_once(ahead(step)) is not None
+        assert made(refiner, ahead(step)) is not None
     assert refiner.generator_name == "gpu"
     assert refiner.failures == 1
     assert len(world) == 4
@@ -124,7 +124,7 @@ def test_a_gpu_lost_in_flight_takes_the_size_with_it(make, clock):
     refiner.warm_up(ahead(1))
     assert refiner.size == (256, 160)
     for step in range(1, 30):
-        refiner.run_once(ahead(step))
+        made(refiner, ahead(step))
     assert refiner.size == SIZE
     assert generator.made[-1] == (SIZE[0], False)
     assert refiner.failures == 1
@@ -140,9 +140,9 @@ def test_then_the_classical_one_takes_over(make):
 
     world, refiner = make(Hopeless(room=0), lockstep=False)
     for step in range(1, 5):
-        refiner.run_once(ahead(step))
+        made(refiner, ahead(step))
     assert refiner.generator_name == "classical"
-    assert refiner.run_once(ahead(5)) is not None
+    assert made(refiner, ahead(5)) is not None
     assert len(world) == 2
 
 
@@ -156,7 +156,7 @@ def test_the_classical_one_makes_small_views(make, clock):
     refiner.warm_up(ahead(1))
     assert refiner.size == (256, 160)
     for step in range(1, 25):
-        refiner.run_once(ahead(step))
+        made(refiner, ahead(step))
     assert refiner.generator_name == "classical"
     assert refiner.size == SIZE
     assert clock.seconds == 0.0
@@ -173,9 +173,9 @@ def test_a_gpu_that_only_warps_may_fail_while_it_is_read(make, monkeypatch):
 
     monkeypatch.setattr("core.refiner.compose", compose_of_a_lost_lookup)
     _, refiner = make(CopyGenerator())
-    assert refiner.run_once(ahead(1)) is None
+    assert made(refiner, ahead(1)) is None
     assert "the GPU was lost" in refiner.last_error
-    assert refiner.run_once(ahead(1)) is not None
+    assert made(refiner, ahead(1)) is not None
     assert refiner.generator_name == "copy"
 
 
@@ -191,11 +191,11 @@ class LostWarper:
 def test_a_warper_that_leaves_the_gpu_costs_no_keyframe_and_is_told(make):
     world, refiner = make(CopyGenerator())
     refiner._warper = FallbackWarper(LostWarper)
-    assert refiner.run_once(ahead(1)) is not None
+    assert made(refiner, ahead(1)) is not None
     assert refiner.last_error == "the GPU cannot warp: the processor does"
     assert refiner.failures == 0
     refiner.last_error = None
-    refiner.run_once(ahead(2))
+    made(refiner, ahead(2))
     assert refiner.last_error is None  # once
     assert len(world) == 3
 
@@ -204,5 +204,5 @@ def test_the_display_never_meets_a_keyframe_that_is_not_prepared(make, monkeypat
     world, refiner = make(CopyGenerator())
     prepared = []
     monkeypatch.setattr(refiner._warper, "prepare", lambda key: prepared.append((key, len(world))))
-    key = refiner.run_once(ahead(1))
+    key = made(refiner, ahead(1))
     assert prepared == [(key, 1)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from typing import TYPE_CHECKING
+
 import numpy as np
 from handmade import keyframe
 
@@ -9,6 +12,10 @@ from core.refiner import Refiner
 from core.sky import Dome
 from core.warp import make_warper
 from core.world import PAPER_STEP, World
+
+if TYPE_CHECKING:
+    from core.camera import Camera
+    from core.keyframe import Keyframe
 
 SIZE = (64, 40)
 PHOTO = keyframe(size=(128, 80))
@@ -30,6 +37,17 @@ class RefinerMaker:
     def close(self) -> None:
         while self._made:
             self._made.pop().close()
+
+
+def made(refiner: Refiner, camera: Camera) -> Keyframe | None:
+    """Have ``refiner`` make the keyframe of ``camera`` and wait for it; None when there is one already or it failed."""
+    refiner.submit(camera)
+    while refiner.busy:
+        outcome = refiner.collect()
+        if outcome is not None:
+            return outcome.keyframe
+        time.sleep(0.001)
+    return None
 
 
 def ahead(steps: float):

@@ -66,3 +66,11 @@ def test_what_cannot_fly_is_not_compared(tmp_path: Path, capsys: pytest.CaptureF
     assert cli.main(["film", "--classic", "--seconds", "0.1", "-o", str(output)]) == cli.USER_ERROR
     assert "photoflight weights import FILE" in capsys.readouterr().err
     assert not output.exists()
+
+
+@pytest.mark.usefixtures("weights")
+@pytest.mark.parametrize(("option", "value"), [("--pilot", "orbit"), ("--size", "640x360")])
+def test_what_the_published_loop_has_of_its_own_is_refused(tmp_path: Path, capsys, option: str, value: str) -> None:
+    assert cli.main(["film", "--classic", option, value, "-o", str(tmp_path / "out.mp4")]) == cli.USER_ERROR
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{option}: the published loop has" in line
