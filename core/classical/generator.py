@@ -17,7 +17,7 @@ import numpy as np
 
 from core.classical.background import enclosed, without_specks
 from core.classical.detail import DetailStyle
-from core.classical.fill import SKY, filled, mirrored_texture, smoothstep
+from core.classical.fill import SKY, filled, mirrored_texture, remoteness, smoothstep
 from core.classical.first_sight import sky_behind
 from core.classical.palette import Palette
 from core.classical.prior import Prior, PriorView
@@ -92,6 +92,9 @@ class ClassicalGenerator:
         prior = self._prior.view(view.camera, width, height, 1.0 - inside)
         view = _trusted(view, prior)
         known = view.mask
+        if self._prior.closed:  # behind a wall that one flies through the photo begins anew
+            inside = enclosed(known)
+            prior = self._prior.view(view.camera, width, height, np.maximum(1.0 - inside, remoteness(known)))
         filling = filled(view, prior, inside)
         disparity = _without_spikes(filling.disparity, known & (view.debt > _SHARP))
         free = sky_behind(self._photo, view.camera, disparity, ~known & (prior.sky >= SKY))

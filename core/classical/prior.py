@@ -51,6 +51,7 @@ class Prior:
         self.sky = np.clip(cv2.resize(photo.sky, size, interpolation=cv2.INTER_AREA), 0.0, 1.0).astype(np.float32)
         disparity = np.asarray(cv2.resize(photo.disparity, size, interpolation=cv2.INTER_AREA), np.float32)
         land = (self.sky < 0.05).astype(np.float32)
+        self.closed = float(self.sky.mean()) < _LARGE
         self.image, self.disparity = _continued(image, disparity, land)
         self.disparity = _opened(self.disparity, land)
         near = _occluders(disparity, self.sky)

@@ -3,7 +3,9 @@
 Kept from it: look towards the sky's larger half and to a fixed height of the horizon, move so that a fixed share of the
 picture is near ground, take up new directions gradually. Mended: directions are relative to the present heading, so it may turn
 anywhere; rates are per second instead of per step; height is controlled in the world, apart from where it looks; pitch is bounded
-and roll levelled; what stands in the way is climbed over or turned away from; a slow meander, since straight is dull.
+and roll levelled; what stands in the way is climbed over or turned away from; a slow meander, since straight is dull. Where the
+flight begins with nothing open in sight, in a forest or a gorge, there is no way over or around: it goes on through the deepest
+gap, and through what fills the view, as there the world begins anew behind it.
 """
 
 from __future__ import annotations
@@ -40,6 +42,8 @@ _NEAR, _MARGIN = 0.33, 0.3  # it rises when less than 0.3 units above anything t
 _CLEAR, _CLOSE = 0.4, 0.8  # disparity ahead where care begins, and where it is full: 2.5 and 1.25 units away
 _ROOFED = 0.22  # both are higher by this under a roof: a forest begins closer than that, and is flown through, not fled
 _SEEK = 0.4  # 1 / s: how fast it turns to the deepest gap under a roof
+_PRESS = 0.7  # share of its care that it loses where nothing is open: with all of it, walls are crept up to at 0.06 units / s
+_UNDERFOOT = math.radians(8.0), math.radians(20.0)  # below the horizon is ground, under a roof and where nothing is open
 _CLIMB = 0.6  # units / s at full care, times the speed factor
 _AVOID = 0.5  # radians / s at full care
 _DRIFT = 0.2  # radians / s away from the nearer side, long before it is in the way
@@ -73,6 +77,7 @@ class Autopilot:
         self._side = 0.0  # where it is turning to avoid something, kept until that is passed; 0 if nothing is in the way
         self._time = 0.0
         self._shares: tuple[float, float] | None = None  # open and near, to be kept
+        self._closed = False  # whether nothing was open when the flight began
 
     def advance(self, craft: Craft, steering: Steering, surroundings: Surroundings | None, dt: float) -> Craft:
         """See ``core.pilots.pilot.Pilot``. Of the controls only the speed factors are heeded, and calm: half as fast."""
@@ -84,7 +89,8 @@ class Autopilot:
 
     def _wanted(self, craft: Craft, surroundings: Surroundings | None, pace: float) -> Motion:
         attitude = angles(craft.camera.rotation)
-        sight = None if surroundings is None else _looked(surroundings, craft.camera.intrinsics, attitude[1])
+        lens, underfoot = craft.camera.intrinsics, _UNDERFOOT[self._closed]
+        sight = None if surroundings is None else _looked(surroundings, lens, attitude[1], underfoot)
         meander = sum(
             rate * math.sin(2.0 * math.pi * self._time / period + phase)
             for (rate, period), phase in zip(_MEANDER, self._phases, strict=True)
@@ -93,17 +99,19 @@ class Autopilot:
             return self._motion(craft, attitude, (BASE_SPEED * pace, 0.0), (meander * pace, -_LOOK_RATE * attitude[1]))
         if self._shares is None:
             self._shares = _clip(sight.open_share, *_OPEN_SHARES), _clip(sight.near_share, *_NEAR_SHARES)
-        lens = craft.camera.intrinsics
+            self._closed = sight.open_share <= _EDGE
+        through = sight.roof if self._closed else 0.0  # how much there is no other way
         care = _clip((sight.ahead - _CLEAR - _ROOFED * sight.roof) / (_CLOSE - _CLEAR), 0.0, 1.0)
         yaw = meander * (1.0 - care) + _LOOK_RATE * math.atan(0.5 * sight.open_side / lens.fx)
-        yaw += _DRIFT * (1.0 - sight.roof) * sight.nearer_left + _SEEK * sight.roof * (1.0 - care) * sight.gap
-        yaw += _AVOID * care * self._turning(care, sight.nearer_left)
+        yaw += _DRIFT * (1.0 - sight.roof) * sight.nearer_left + _SEEK * sight.roof * (1.0 - care * (1.0 - through)) * sight.gap
+        yaw += _AVOID * care * (1.0 - through) * self._turning(care, sight.nearer_left)
         gaze = 0.0
         if sight.open_share > _EDGE:
             gaze = _LEAN * math.atan((self._shares[0] - sight.open_share) / lens.fy)
         pitch = _LOOK_RATE * (gaze - attitude[1])
-        rise = _clip((sight.near_share - self._shares[1]) / lens.fy, -_SINK, _LIFT) * BASE_SPEED
-        forward = BASE_SPEED * (1.0 - 0.85 * care) * (1.0 - 0.4 * sight.roof)
+        most = _LIFT * (1.0 - through)  # near land all around is no ground to rise from
+        rise = _clip((sight.near_share - self._shares[1]) / lens.fy, -_SINK, most) * BASE_SPEED
+        forward = BASE_SPEED * (1.0 - 0.85 * care * (1.0 - _PRESS * through)) * (1.0 - 0.4 * sight.roof)
         lift = max(_clip((_MARGIN - sight.clearance) / _MARGIN, 0.0, 1.5), care * (1.0 - sight.roof)) * _CLIMB
         climb = max(rise, lift) if lift > 0.0 else rise
         return self._motion(craft, attitude, (forward * pace, climb * pace), (yaw * pace, pitch))
@@ -131,7 +139,7 @@ def _clip(x: float, low: float, high: float) -> float:
     return min(max(x, low), high)
 
 
-def _looked(surroundings: Surroundings, lens: Intrinsics, pitch: float) -> _Sight | None:
+def _looked(surroundings: Surroundings, lens: Intrinsics, pitch: float, underfoot: float) -> _Sight | None:
     """Reduce the surroundings to a ``_Sight``; None if nothing is known."""
     seen = surroundings.covered
     if not seen.any():
@@ -153,7 +161,7 @@ def _looked(surroundings: Surroundings, lens: Intrinsics, pitch: float) -> _Sigh
         open_share=float(clear.mean()) * share,
         open_side=(right - left) / (left + right + 2.0 * _EDGE),
         near_share=near + lens.fy * math.tan(pitch),
-        clearance=_clearance(disparity[:, middle], lens, pitch, roof),
+        clearance=_clearance(disparity[:, middle], lens, pitch, underfoot if roof > 0.5 else None),
         roof=roof,
         ahead=float(np.percentile(ahead, 90)) if ahead.size else 0.0,
         nearer_left=sides[0] - sides[1],
@@ -175,15 +183,15 @@ def _halves(x: NDArray[np.floating]) -> tuple[float, float]:
     return float(x[:, :half].mean()), float(x[:, -half:].mean())
 
 
-def _clearance(disparity: NDArray[np.floating], lens: Intrinsics, pitch: float, roof: float) -> float:
+def _clearance(disparity: NDArray[np.floating], lens: Intrinsics, pitch: float, underfoot: float | None) -> float:
     """How far what is near lies below the camera, in world units: low percentile, so that specks do not count.
 
-    Under a ``roof`` only what lies more than 8 degrees below the horizon counts: trunks and cliffs cannot be flown over.
+    Only what lies more than ``underfoot`` below the horizon counts: trunks and cliffs cannot be flown over.
     """
     rows, _ = near = np.nonzero(disparity > _NEAR)
     y = ((rows + 0.5) / len(disparity) - lens.cy) / lens.fy
     down = y * math.cos(pitch) - math.sin(pitch)
     drop = down / disparity[near]
-    if roof > 0.5:
-        drop = drop[down > math.tan(math.radians(8.0))]
+    if underfoot is not None:
+        drop = drop[down > math.tan(underfoot)]
     return float(np.percentile(drop, 10)) if drop.size >= 0.005 * disparity.size else math.inf

@@ -78,7 +78,7 @@ def test_over_a_plain_it_flies_level_but_not_straight():
     assert 0.05 < np.ptp(headings) < 1.0
 
 
-@pytest.mark.parametrize("wall", [3.0, 12.0])
+@pytest.mark.parametrize("wall", [11.0, 16.0])  # far enough for something open beside it at first
 def test_a_wall_is_turned_away_from(wall):
     terrain = Terrain(ridges=0.5, wall=wall)
     flight = list(fly(terrain, 1.0))
@@ -88,15 +88,36 @@ def test_a_wall_is_turned_away_from(wall):
     assert min(speeds) > 0.1, "it never gets stuck"
 
 
-def test_a_view_without_sky_slows_climbs_and_turns():
-    near = Surroundings(np.full((40, 64), 0.9, np.float32), np.zeros((40, 64), np.float32), np.ones((40, 64), bool))
-    pilot, craft = Autopilot(), Craft(Camera(LENS))
-    for _ in range(100):
-        craft = pilot.advance(craft, Steering(), near, 0.05)
+def filled(disparity: float) -> Surroundings:
+    """A wall across the whole view."""
+    shape = (40, 64)
+    return Surroundings(np.full(shape, disparity, np.float32), np.zeros(shape, np.float32), np.ones(shape, bool))
+
+
+def met(wall: Surroundings, before: Surroundings, seconds: float = 5.0) -> Craft:
+    """Fly at ``wall`` after a first look at ``before``."""
+    pilot = Autopilot()
+    craft = pilot.advance(Craft(Camera(LENS)), Steering(), before, 0.05)
+    for _ in range(round(seconds / 0.05)):
+        craft = pilot.advance(craft, Steering(), wall, 0.05)
+    return craft
+
+
+def test_a_wall_that_fills_the_view_slows_lifts_and_turns():
+    craft = met(filled(0.9), Terrain().seen_by(Camera(LENS)))
     velocity = craft.camera.rotation @ craft.motion.velocity
     assert np.hypot(velocity[0], velocity[2]) < 0.6 * BASE_SPEED
     assert velocity[1] < -0.2 * BASE_SPEED
     assert abs(craft.motion.spin[0]) > 0.2
+
+
+def test_where_nothing_was_ever_open_a_wall_is_flown_through():
+    """Beside and above a photo without sky there is nothing but what would be invented."""
+    craft = met(filled(0.9), filled(0.5))
+    velocity = craft.camera.rotation @ craft.motion.velocity
+    assert velocity[2] > 0.3 * BASE_SPEED
+    assert abs(craft.motion.spin[0]) < 0.08, "it goes on where it was going"
+    assert abs(velocity[1]) < 0.02
 
 
 def test_a_forest_is_flown_through_and_not_climbed_out_of():
