@@ -34,6 +34,7 @@ _RESPONSE = Response(translation=_MOVE_TIME, rotation=0.6, friction=0.01, spin_f
 _OPEN = 0.1  # disparity below which a pixel counts as open, the paper's theta
 _EDGE = 0.02  # share of open pixels that is too little to steer by
 _GROUND = 0.4  # disparity from which ground counts as near, fully so 0.1 further on
+_SHUT = 0.005  # share of open pixels up to which nothing is open
 _OPEN_SHARES = (0.2, 0.6)  # the share of open pixels to keep is the first one seen, within these; the paper wants 0.4
 _NEAR_SHARES = (0.08, 0.22)  # likewise the share of near pixels; the paper wants 0.3 at mid-frame, 0.2 in all
 _SINK, _LIFT = 0.15, 0.3  # steepest vertical speed by the share of near ground, of the forward speed
@@ -99,7 +100,7 @@ class Autopilot:
             return self._motion(craft, attitude, (BASE_SPEED * pace, 0.0), (meander * pace, -_LOOK_RATE * attitude[1]))
         if self._shares is None:
             self._shares = _clip(sight.open_share, *_OPEN_SHARES), _clip(sight.near_share, *_NEAR_SHARES)
-            self._closed = sight.open_share <= _EDGE
+            self._closed = sight.open_share <= _SHUT
         through = sight.roof if self._closed else 0.0  # how much there is no other way
         care = _clip((sight.ahead - _CLEAR - _ROOFED * sight.roof) / (_CLOSE - _CLEAR), 0.0, 1.0)
         yaw = meander * (1.0 - care) + _LOOK_RATE * math.atan(0.5 * sight.open_side / lens.fx)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from handmade import LENS, keyframe, punched, whole_view
@@ -231,6 +233,27 @@ def test_photos_without_sky_or_land(sky: float):
     refined = begun(photo)(punched(view, np.ones_like(view.mask)))
     assert sound(refined)
     assert np.abs(refined.sky - sky).max() < 1e-3
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_behind_a_wall_a_photo_without_sky_begins_anew(closed: bool):
+    """Elsewhere what comes up behind is averaged along rows, so that no silhouette is seen twice."""
+    photo = keyframe(size=(128, 80))
+    stripes = np.where(np.arange(128) // 16 % 2, 40, 200).astype(np.uint8)
+    photo = replace(photo, image=np.broadcast_to(stripes[None, :, None], (80, 128, 3)).copy())
+    if closed:
+        photo = replace(photo, sky=np.zeros_like(photo.sky))
+    generator = ClassicalGenerator()
+    generator.begin(photo, 0)
+    view = whole_view(photo)
+    wall = np.full_like(view.disparity, 1.5)
+    done = generator.complete(replace(view, disparity=wall, sky=np.zeros_like(wall), image=np.full_like(view.image, 0.1)))
+    assert not done.view.mask[:40, 32:96].any(), "within an arm's length it is flown through"
+    middle = done.land[20:40, 32:96].mean(axis=(0, 2))
+    likeness = np.corrcoef(middle, stripes[32:96])[0, 1]
+    assert (likeness > 0.8) == closed
+    if closed:
+        assert middle.std() > 0.5 * stripes[32:96].std() / 255.0
 
 
 def test_prior_of_nothing_but_sky_and_what_is_near_has_depth():
