@@ -93,9 +93,10 @@ class World:
 
     def _wake(self, keyframe: Keyframe) -> None:
         """Let ``keyframe`` be the last to rest."""
-        if keyframe.serial in self._lately:
-            self._lately.remove(keyframe.serial)
-        self._lately.append(keyframe.serial)
+        with self._lock:
+            if keyframe.serial in self._lately:
+                self._lately.remove(keyframe.serial)
+            self._lately.append(keyframe.serial)
 
     def _rested(self, entry: _Entry) -> _Entry:
         """Swap a keyframe not added or chosen lately for a copy without mesh and textures, which then go with the original."""

@@ -39,7 +39,8 @@ class Prior:
     In azimuth the whole photo is mirrored; in elevation its outer quarter alone, so that up stays sky and down stays ground.
     It keeps horizon, share of sky and palette of an invented view near those of the photo. Land behind sky pixels is
     continued from the land beside them, so that ``image`` is land everywhere and ``sky`` alone says where sky is. What stands
-    near in front of the rest is left out of the view, or its silhouette would be seen again wherever one looks.
+    near in front of the rest is left out of the view, or its silhouette would be seen again wherever one looks. ``closed`` is
+    whether the photo has no sky to speak of.
     """
 
     def __init__(self, photo: Keyframe) -> None:
