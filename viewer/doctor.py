@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.machine import cores
+from core.machine import cores, processor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,13 +67,12 @@ def _python() -> Finding:
 
 
 def _processor() -> Finding:
-    flags, model = set[str](), platform.processor() or platform.machine()
+    flags = set[str]()
     if (info := Path("/proc/cpuinfo")).exists():
         fields = dict(line.split(":", 1) for line in info.read_text().splitlines() if ":" in line)
-        entries = {name.strip(): value.strip() for name, value in fields.items()}
-        flags, model = set(entries.get("flags", "").split()), entries.get("model name", model)
+        flags = set({name.strip(): value for name, value in fields.items()}.get("flags", "").split())
     fast = [name for name, flag in (("AMX", "amx_bf16"), ("AVX512-BF16", "avx512_bf16")) if flag in flags]
-    return Finding(f"{model}, {cores()} cores, bfloat16: {', '.join(fast) or 'none, networks run in float32'}")
+    return Finding(f"{processor()}, {cores()} cores, bfloat16: {', '.join(fast) or 'none, networks run in float32'}")
 
 
 def _memory() -> Finding:

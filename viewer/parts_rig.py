@@ -12,6 +12,7 @@ import numpy as np
 
 from core.errors import DeviceError
 from core.machine import cores
+from viewer.bench import timed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,8 +46,7 @@ class HostTimer:
     def milliseconds(self, action: Callable[[], object], stream: Any) -> float:  # noqa: ANN401
         """See ``Timer``."""
         del stream
-        action()  # what is compiled or allocated once is not measured
-        return 1e3 * median(self._seconds(action) for _ in range(HOST_REPEATS))
+        return timed(action, HOST_REPEATS)
 
     def bandwidth(self) -> float:
         """See ``Timer``; copies by all cores at once."""
@@ -55,12 +55,6 @@ class HostTimer:
         with ThreadPoolExecutor(len(parts)) as pool:
             copies = self.milliseconds(lambda: list(pool.map(lambda part: np.copyto(*part), parts)), None)
         return 2 * COPY_BYTES / copies
-
-    @staticmethod
-    def _seconds(action: Callable[[], object]) -> float:
-        began = time.perf_counter()
-        action()
-        return time.perf_counter() - began
 
 
 class CudaTimer:

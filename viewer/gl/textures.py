@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import moderngl
 import numpy as np
@@ -46,12 +46,11 @@ class KeyframeTextures:
         """Give every keyframe of ``layers`` its number in the shaders: 0 the photo, 1 + the layer in ``refined`` others."""
         seen = {keyframe.serial: keyframe for layer in layers for keyframe in layer.keyframes if keyframe is not self.photo}
         wanted = list(seen.values())[:_LAYERS]
-        there = _on_device(layers)
         self._make_room(wanted)
         for keyframe in wanted:  # first all of them are marked as in use, so that none evicts another
             if keyframe.serial in self._layer_of:
                 self._layer_of[keyframe.serial] = self._layer_of.pop(keyframe.serial)
-        return {self.photo: 0} | {keyframe: 1 + self._placed(keyframe, there.get(keyframe)) for keyframe in wanted}
+        return {self.photo: 0} | {keyframe: 1 + self._placed(keyframe, layers) for keyframe in wanted}
 
     def _make_room(self, keyframes: Sequence[Keyframe]) -> None:
         """Start anew with larger layers if the largest of ``keyframes`` does not fit: the refiner's resolution may change."""
@@ -65,16 +64,17 @@ class KeyframeTextures:
             self.refined = self._array((width, height))
             self._layer_of.clear()
 
-    def _placed(self, keyframe: Keyframe, there: _OnDevice | None) -> int:
+    def _placed(self, keyframe: Keyframe, layers: Sequence[Layer]) -> int:
         if keyframe.serial in self._layer_of:
             return self._layer_of[keyframe.serial]
         layer = len(self._layer_of)
         if layer == _LAYERS:
             layer = self._layer_of.pop(next(iter(self._layer_of)))
-        size = self.refined.size[:2]
+        size, there = self.refined.size[:2], _on_device(keyframe, layers)
         # where nothing is shared the GPU's copy would come by way of the host, which has one
-        if there is not None and _size(there.picture) == size and not self._transfer.fell_back:
-            self._transfer.write(self.refined, there.picture, layer, there.stream)
+        if there is not None and _size(there[0]) == size and not self._transfer.fell_back:
+            picture, stream = there
+            self._transfer.write(self.refined, picture, layer, stream)
         else:
             self._transfer.write(self.refined, _fitted(texels(keyframe)[0], size), layer)
         self.refined.build_mipmaps()
@@ -154,22 +154,14 @@ def levelled(context: moderngl.Context, levels: Sequence[NDArray[np.uint8]]) -> 
     return texture
 
 
-class _OnDevice(NamedTuple):
-    """A keyframe's picture on the GPU, which may be read by work on ``stream``."""
-
-    picture: Any  # CuPy's, (h, w, 4) uint8
-    stream: Any
-
-
-def _on_device(layers: Sequence[Layer]) -> dict[Keyframe, _OnDevice]:
-    """Return the pictures that came with the lookups of ``layers``."""
-    return {
-        keyframe: _OnDevice(picture, layer.lookup.stream)
-        for layer in layers
-        if isinstance(layer.lookup, DeviceLookup)
-        for keyframe, picture in zip(layer.keyframes, layer.lookup.pictures, strict=True)
-        if picture is not None
-    }
+def _on_device(keyframe: Keyframe, layers: Sequence[Layer]) -> tuple[Any, Any] | None:
+    """Return the picture of ``keyframe`` on the GPU, and a stream whose work may read it, where it came with a lookup."""
+    for layer in layers:
+        if isinstance(layer.lookup, DeviceLookup) and keyframe in layer.keyframes:
+            picture = layer.lookup.pictures[layer.keyframes.index(keyframe)]
+            if picture is not None:
+                return picture, layer.lookup.stream
+    return None
 
 
 def _fitted(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
