@@ -7,7 +7,6 @@ import gc
 import re
 import shutil
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from core.errors import DeviceError
 from core.texels import texels
 from core.warp import cuda, frame_table, lookup, make_warper, visibility, warp
 from core.warp.benchmark import landscape
-from core.warp.cpu import CpuWarper
 from core.warp.device_lookup import DeviceLookup
 from core.warp.fallback import FallbackWarper
 
@@ -359,24 +357,6 @@ def test_work_on_the_stream_reads_a_lookup_that_has_gone(host):
         warp([frame], frame.camera, size, host)
     stream.synchronize()
     np.testing.assert_array_equal(taken[..., :2], expected)
-
-
-def test_without_a_gpu_cupy_is_not_imported(monkeypatch, tmp_path):
-    (tmp_path / "cupy.py").write_text("raise AssertionError")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "cupy", raising=False)
-    monkeypatch.setattr(cuda, "nvidia_gpus", lambda: 0)
-    assert isinstance(make_warper(), CpuWarper)
-    monkeypatch.setattr(cuda, "nvidia_gpus", lambda: 1)
-    with pytest.raises(AssertionError):
-        make_warper()
-
-
-def test_without_cupy_there_is_no_cuda(monkeypatch):
-    monkeypatch.setattr(cuda, "nvidia_gpus", lambda: 1)
-    monkeypatch.setitem(sys.modules, "cupy", None)
-    assert not cuda.available()
-    assert isinstance(make_warper(), CpuWarper)
 
 
 @pytest.mark.parametrize("error", ["RuntimeLostError", "DriverLostError", "FullError"])
