@@ -54,6 +54,10 @@ def make_generator(name: str) -> Generator:
         raise ValueError(f"no generator {name!r}: choose one of {', '.join(GENERATORS)}, or name a {WEIGHTS_SUFFIX} file")
     if name == ClassicalGenerator.name:
         return ClassicalGenerator()
+    if name == "exemplar":
+        from core.exemplar.generator import ExemplarGenerator
+
+        return ExemplarGenerator()
     if name == "classic":
         from core.classic.generator import ClassicGenerator
 
@@ -97,7 +101,7 @@ def as_keyframe(camera: Camera, view: RefinedView) -> Keyframe | None:
     image = eight_bit(view.image)
     disparity = np.clip(view.disparity, 0.01, 1.0).astype(np.float32)
     sky = np.clip(view.sky, 0.0, 1.0).astype(np.float32)
-    keyframe = Keyframe(camera, image, disparity, sky, np.maximum(view.debt, 0.0).astype(np.float32))
+    keyframe = Keyframe(camera, image, disparity, sky, np.maximum(view.debt, 0.0).astype(np.float32), view.look)
     _ = keyframe.mesh  # built here, or the display would stall for it: 4 ms
     return keyframe
 

@@ -83,9 +83,9 @@ class ClassicalGenerator:
         image = np.where(done.view.mask[..., None], done.land, done.land + done.sky[..., None] * (backdrop - done.land))
         return RefinedView(np.clip(image, 0.0, 1.0).astype(np.float32), done.disparity, done.sky, done.debt)
 
-    def complete(self, view: WarpedView) -> Completion:
-        """Do the same, and return the parts of the picture. Raises RuntimeError when called before ``begin``."""
-        if self._photo is None or self._prior is None or self._style is None or self._palette is None:
+    def fill(self, view: WarpedView) -> Completion:
+        """Complete ``view`` and renew nothing: holes are smooth. Raises RuntimeError when called before ``begin``."""
+        if self._photo is None or self._prior is None:
             raise RuntimeError("ClassicalGenerator was called before begin(photo, seed)")
         height, width = view.mask.shape
         inside = enclosed(view.mask)
@@ -99,13 +99,22 @@ class ClassicalGenerator:
         disparity = _without_spikes(filling.disparity, known & (view.debt > _SHARP))
         free = sky_behind(self._photo, view.camera, disparity, ~known & (prior.sky >= SKY))
         sky = np.maximum(filling.sky, free)
+        need = np.where(known, np.float32(0.0), np.float32(1.0) - filling.remote)
+        return Completion(view, filling.land, disparity, sky, view.debt, need, free, self._photo)
+
+    def complete(self, view: WarpedView) -> Completion:
+        """Do the same, and return the parts of the picture. Raises RuntimeError when called before ``begin``."""
+        done = self.fill(view)
+        if self._style is None or self._palette is None:
+            raise RuntimeError("ClassicalGenerator was called before begin(photo, seed)")
+        view, known = done.view, done.view.mask
         worn = smoothstep(view.debt, *self._renewal) * known
-        pay = np.asarray(np.where(known, worn, 1.0 - filling.remote) * (1.0 - sky), np.float32)
-        land = self._style.renew(filling.land, disparity, pay, self._shift(view))
+        pay = np.asarray(np.where(known, worn, done.need) * (1.0 - done.sky), np.float32)
+        land = self._style.renew(done.land, done.disparity, pay, self._shift(view))
         paid = np.asarray(view.debt * pay * known, np.float32)
-        land = self._palette.pulled(land, disparity, paid)
+        land = self._palette.pulled(land, done.disparity, paid)
         debt = np.where(known, view.debt - paid, 0.0).astype(np.float32)
-        return Completion(view, land, disparity, sky, debt, np.where(known, worn, np.float32(1.0)), free, self._photo)
+        return replace(done, land=land, debt=debt, need=np.where(known, worn, np.float32(1.0)))
 
     def _shift(self, view: WarpedView) -> tuple[int, int]:
         """Columns and rows by which the texture of this view is displaced: by seed and pose, whatever was asked before."""
