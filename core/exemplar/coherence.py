@@ -84,7 +84,7 @@ def settle(
                         continue
                     if k > 0 and u == own_u and v == own_v:
                         continue
-                    cost = np.int64(4) * _meant(query, trust, features, looks, y, x, v, u)
+                    cost = np.int64(16) * _meant(query, trust, features, looks, y, x, v, u)
                     if exemplar[v, u, 3] == 255:
                         cost += BARRED
                     for i in range(9):

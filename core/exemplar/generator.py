@@ -1,38 +1,42 @@
-"""ExemplarGenerator: every new pixel is a pixel of the photo."""
+"""ExemplarGenerator: every new pixel is a pixel of the photo, so that a flight never turns to mush or stripes."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from core.classical import ClassicalGenerator
-from core.classical.fill import SKY
+from core.classical.fill import nearest
 from core.exemplar.atlas import Atlas
-from core.exemplar.look import TONE, CopiedLook, rendered
-from core.exemplar.sampling import gathered, stretches
-from core.exemplar.synthesis import Wanted, prepared, scaled, synthesised
-from core.generator import RefinedView, WarpedView
+from core.exemplar.levels import guide
+from core.exemplar.look import CopiedLook
+from core.exemplar.renewal import Renewal, thresholds, tidied
+from core.exemplar.sampling import gathered
+from core.exemplar.synthesis import Synthesis, Wanted
+from core.exemplar.tone import LARGEST, toned
+from core.generator import RefinedView
+from core.keyframe import eight_bit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.classical.generator import Completion
+    from core.generator import WarpedView
     from core.keyframe import Keyframe
 
+    Bytes = NDArray[np.uint8]
     Floats = NDArray[np.float32]
     Flags = NDArray[np.bool_]
 
-_WORN = 1.0
-_STREAKED = 1.0
-_VARIED = 0.25
-_SOFT = 4.0
+_RIM = 2  # pixels by which patches at the skyline go on into the sky
+_HOLD = 0.5, 0.2, 0.95, 0.6  # trust from which the tone holds old colours best; how well it does at least, at most, and in holes
+_REACH = 4.0, 8.0, 16.0  # pixels over which the tone does: where old colours are trusted, more where they are not, in holes
 
 
 class ExemplarGenerator:
-    """A ``core.generator.Generator`` that copies the photo."""
+    """A ``core.generator.Generator`` by exemplar synthesis. The same seed and view give the same picture."""
 
     name = "exemplar"
     sky = True
@@ -40,118 +44,96 @@ class ExemplarGenerator:
     def __init__(self) -> None:
         self._completion = ClassicalGenerator()
         self._photo: Keyframe | None = None
-        self._atlas: Atlas | None = None
+        self._prepared: _Prepared | None = None
+        self._seed = 0
 
     def begin(self, photo: Keyframe, seed: int) -> None:
-        """Take up ``photo``."""
+        """Take up ``photo``; it is prepared when the first view comes in."""
         self._completion.begin(photo, seed)
-        self._photo, self._atlas = photo, None
+        self._photo, self._prepared = photo, None
         self._seed = seed % 2**32
 
     def __call__(self, view: WarpedView) -> RefinedView:
-        """Complete ``view``."""
+        """Complete ``view`` and renew what is worn; what is neither comes back as it was.
+
+        Raises RuntimeError when called before ``begin``.
+        """
         if self._photo is None:
             raise RuntimeError("ExemplarGenerator was called before begin(photo, seed)")
-        height, width = view.mask.shape
-        if self._atlas is None:
-            lens = self._photo.camera.intrinsics
-            across = lens.covered_by(width / height).fx / lens.fx
-            self._atlas = Atlas.of(self._photo, 8 * round(width * across / 8))
-            self._levels = prepared(self._atlas)
-            self._noise = _noise(self._atlas, self._seed)
-        atlas = self._atlas
-        source, tone = self._carried(view, atlas)
-        done = self._completion.fill(view)
-        land = done.view.mask & (done.sky < SKY)
-        worn = np.zeros((height, width, 2), np.float32)
-        stretches(source, worn)
-        worn[~land] = 0.0
-        streak = worn[..., 0] - worn[..., 1]
-        renewed = self._renewal(done, worn, source, atlas)
-        trust = np.where(land, 0.8 * np.exp(-0.9 * np.maximum(streak - 0.4, 0.0)), 0.0)
-        away = cv2.distanceTransform((~done.view.mask).astype(np.uint8), cv2.DIST_L2, 3)
-        trust = np.where(done.view.mask, trust, np.maximum(0.35 * np.exp(-away / 16.0), 0.1)).astype(np.float32)
-        wanted = Wanted(
-            np.rint(255.0 * np.clip(done.land, 0.0, 1.0)).astype(np.uint8),
-            scaled(done.disparity),
-            done.sky,
-            self._rows(view),
-            trust,
-        )
-        known = np.where((land & ~renewed)[..., None], source, np.float32(np.nan))
-        labels = synthesised(self._levels, wanted, renewed, known)
-        source = np.where(renewed[..., None], labels + np.float32(0.5), source)
-        source = np.where(np.isfinite(source), source, np.float32(0.5)).astype(np.float32)
-        bare = rendered(atlas, view.dome, source, np.zeros_like(tone), view.camera, np.zeros_like(done.sky), 1)[
-            ..., :3
-        ] / np.float32(255.0)
-        tone = self._toned(done, bare, tone, renewed, trust)
-        disparity = self._relief(done, source, renewed, atlas)
-        image = rendered(atlas, view.dome, source, tone, view.camera, done.sky, 1)[..., :3] / np.float32(255.0)
-        self.last = {"renewed": renewed, "worn": worn, "source": source, "done": done, "bare": bare, "tone": tone}
-        image = np.where((done.sky >= 0.99)[..., None], view.backdrop, image)
-        debt = np.where(renewed | (done.sky >= SKY), 0.0, worn[..., 0]).astype(np.float32)
-        return RefinedView(image, disparity, done.sky, debt, CopiedLook.of(atlas, view.dome, source, tone))
-
-    def _carried(self, view: WarpedView, atlas: Atlas) -> tuple[Floats, Floats]:
-        height, width = view.mask.shape
-        source = np.zeros((height, width, 2), np.float32)
-        tone = np.zeros((height, width, 3), np.float32)
-        lookup = view.layer.lookup
-        for slot, keyframe in enumerate(view.layer.keyframes):
-            wanted = lookup.slot == slot
-            if isinstance(keyframe.look, CopiedLook):
-                gathered(keyframe.look.positions, keyframe.look.tones, lookup.uv, wanted, source, tone)
-            else:
-                source[wanted] = lookup.uv[wanted] * np.array(atlas.size, np.float32)
-        return source, tone
+        if self._prepared is None or self._prepared.shape != view.mask.shape:
+            self._prepared = _Prepared.of(self._photo, view, self._seed)
+        atlas, synthesis = self._prepared.atlas, self._prepared.synthesis
+        source, tone = carried(view, atlas)
+        done = tidied(self._completion.fill(view))
+        renewal = Renewal.of(done, source, atlas, self._prepared.thresholds)
+        land, new = renewal.land, renewal.new
+        guides = guide(done.disparity, done.sky, self._rows(view))
+        known = np.where((land & ~new)[..., None], source, np.float32(np.nan))
+        labels = synthesis(Wanted(eight_bit(done.land), guides, renewal.trust, new, known))
+        source = np.where(new[..., None], labels.astype(np.float32) + np.float32(0.5), source)
+        source = _over_skyline(source, land)
+        bare = np.ascontiguousarray(atlas.read(source, atlas.level(1.0))[..., :3])
+        tone = self._toned(done, renewal, tone, labels, bare)
+        colours = bare * np.float32(1.0 / 255.0) + tone
+        sky = done.sky[..., None]
+        image = np.clip(colours + sky * (view.backdrop - colours), 0.0, 1.0).astype(np.float32)
+        return RefinedView(image, done.disparity, done.sky, renewal.worn, CopiedLook.of(atlas, view.dome, source, tone))
 
     def _rows(self, view: WarpedView) -> Floats:
-        """Row of the photo, [0, 1], that lies in the direction of each pixel."""
+        """Row of the photo, [0, 1], that lies in the direction of each pixel of ``view``, (h, w)."""
         lens = self._photo.camera.intrinsics
         height, width = view.mask.shape
-        x, y, z = np.moveaxis(view.camera.rays(width, height) @ view.camera.rotation.T, -1, 0)
+        x, y, z = np.moveaxis(
+            view.camera.rays(width, height).astype(np.float32) @ view.camera.rotation.T.astype(np.float32), -1, 0
+        )
         return np.clip(lens.cy + lens.fy * y / np.maximum(np.hypot(x, z), 1e-3), 0.0, 1.0).astype(np.float32)
 
-    def _renewal(self, done: Completion, worn: Floats, source: Floats, atlas: Atlas) -> Flags:
-        known, on_sky = done.view.mask, done.sky >= SKY
-        land = known & ~on_sky
-        noise = _picked(self._noise, source, atlas)
-        want = land & ((worn[..., 0] > _WORN * noise) | (worn[..., 0] - worn[..., 1] > _STREAKED * noise))
-        holes = ~known & ~on_sky
-        want = want | holes
-        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
-        opened = cv2.morphologyEx(want.astype(np.uint8), cv2.MORPH_OPEN, kernel) > 0
-        want = opened | holes
-        large = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (11, 11))
-        closed = cv2.morphologyEx(np.pad(want, 8).astype(np.uint8), cv2.MORPH_CLOSE, large)[8:-8, 8:-8] > 0
-        grown = cv2.dilate(closed.astype(np.uint8), kernel) > 0
-        return (grown & ~on_sky) | holes
-
-    def _toned(self, done: Completion, bare: Floats, tone: Floats, renewed: Flags, trust: Floats) -> Floats:
-        """Low frequencies of what is wanted and not there."""
-        weight = (done.sky < SKY).astype(np.float32)
-        difference = np.where(renewed[..., None], done.land - bare, tone) * weight[..., None]
-        soft = cv2.GaussianBlur(difference, (0, 0), _SOFT) / np.maximum(cv2.GaussianBlur(weight, (0, 0), _SOFT), 0.05)[..., None]
-        soft = np.clip(soft, -0.12, 0.12)
-        share = np.clip(trust * 1.5, 0.3, 1.0)[..., None]
-        return np.where(renewed[..., None], share * soft, tone).astype(np.float32)
-
-    def _relief(self, done: Completion, source: Floats, renewed: Flags, atlas: Atlas) -> Floats:
-        return done.disparity
+    def _toned(self, done: Completion, renewal: Renewal, tone: Floats, labels: NDArray[np.int32], bare: Bytes) -> Floats:
+        known, trust = done.view.mask, renewal.trust
+        hold = np.where(known, np.clip(trust / _HOLD[0], _HOLD[1], _HOLD[2]), _HOLD[3]).astype(np.float32)
+        missing = np.clip(done.land - bare * np.float32(1.0 / 255.0), -LARGEST, LARGEST)
+        reach = np.where(known, _REACH[0] + _REACH[1] * (1.0 - np.minimum(trust / 0.8, 1.0)), _REACH[2])
+        exemplar = self._prepared.synthesis.levels[0].picture
+        return toned(tone, hold[..., None] * missing, reach, renewal.land, renewal.new, labels, bare, exemplar)
 
 
-def _noise(atlas: Atlas, seed: int) -> Floats:
-    """Factors about 1 by position in the photo, so that whole patches are renewed at a time and never all at once."""
-    width, height = atlas.size
-    cells = np.random.default_rng((seed, 7)).random((height // 16 + 2, width // 16 + 2), np.float32)
-    return np.float32(1.0 - _VARIED) + np.float32(2.0 * _VARIED) * cv2.resize(
-        cells, (width, height), interpolation=cv2.INTER_LINEAR
-    )
+class _Prepared:
+    """A photo, ready for views of one shape."""
+
+    def __init__(self, atlas: Atlas, shape: tuple[int, int], seed: int) -> None:
+        self.atlas, self.shape = atlas, shape
+        self.synthesis = Synthesis(atlas)
+        self.thresholds = thresholds(atlas, seed)
+
+    @classmethod
+    def of(cls, photo: Keyframe, view: WarpedView, seed: int) -> _Prepared:
+        """Prepare ``photo`` at the density of views of the shape of ``view`` that see as much of it as fits their shape."""
+        height, width = view.mask.shape
+        lens = photo.camera.intrinsics
+        return cls(Atlas.of([photo], round(width * lens.covered_by(width / height).fx / lens.fx)), (height, width), seed)
 
 
-def _picked(picture: Floats, source: Floats, atlas: Atlas) -> Floats:
-    width, height = atlas.size
-    x = np.clip(source[..., 0], 0, 2 * width - 1e-3).astype(np.int32)
-    x = np.where(x >= width, 2 * width - 1 - x, x)
-    return picture[np.clip(source[..., 1], 0, height - 1).astype(np.int32), np.clip(x, 0, width - 1)]
+def carried(view: WarpedView, atlas: Atlas) -> tuple[Floats, Floats]:
+    """What ``view`` shows: positions in ``atlas`` (h, w, 2), and the tone (h, w, 3) of keyframes that have one."""
+    source, tone = np.zeros((*view.mask.shape, 2), np.float32), np.zeros((*view.mask.shape, 3), np.float32)
+    lookup = view.layer.lookup
+    for slot, keyframe in enumerate(view.layer.keyframes):
+        seen = lookup.slot == slot
+        if isinstance(keyframe.look, CopiedLook):
+            gathered(keyframe.look.positions, keyframe.look.tones, lookup.uv, seen, source, tone)
+        else:
+            source[seen] = lookup.uv[seen] * np.array(atlas.size, np.float32)
+    return source, tone
+
+
+def _over_skyline(source: Floats, land: Flags) -> Floats:
+    """Let the patches at the skyline go on into the sky: its edge is the photo's own where it has one there."""
+    size = 2 * _RIM + 1
+    rim = ~land & (cv2.dilate(land.astype(np.uint8), np.ones((size, size), np.uint8)) > 0)
+    y, x = np.nonzero(rim)
+    if not len(y):
+        return source
+    rows, columns = (index[y, x] for index in nearest(land))
+    out = source.copy()
+    out[y, x] = source[rows, columns] + np.stack([x - columns, y - rows], axis=-1).astype(np.float32)
+    return out

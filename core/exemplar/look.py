@@ -1,4 +1,7 @@
-"""CopiedLook: the picture of a keyframe as positions in the photo and a tone."""
+"""CopiedLook: the picture of a keyframe as positions in the photo and a tone, shown as finely as is wanted.
+
+Synthesis magnification (Lefebvre and Hoppe 2005): what was found at 256x160 is read from the photo at its full resolution.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import cv2
 import numpy as np
 
 from core.exemplar.sampling import mix, show_sky, trace
+from core.exemplar.tone import LARGEST
 from core.keyframe import eight_bit
 
 if TYPE_CHECKING:
@@ -18,12 +22,12 @@ if TYPE_CHECKING:
     from core.exemplar.atlas import Atlas
     from core.sky import Dome
 
+    Bytes = NDArray[np.uint8]
     Floats = NDArray[np.float32]
 
-TONE = 0.25  # most by which a tone shifts a colour, [0, 1]
 SCALE = 4
-_CLEAR = 0.99
-_FOLD = 256
+_FOLD = 256  # pixel lists are sampled as pictures of this width
+_BESIDE = np.ones((3, 3), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,16 +36,15 @@ class CopiedLook:
 
     atlas: Atlas
     dome: Dome
-    source: NDArray[np.uint16]  # (h, w, 2), position in the unfolded photo, [0, 1]
-    tone: NDArray[np.int8]  # (h, w, 3), in parts of ``TONE`` / 127
+    source: NDArray[np.uint16]  # (h, w, 2), position in the unfolded photo, all of it being 65535
+    tone: NDArray[np.int8]  # (h, w, 3), ``LARGEST`` being 127
     scale: int = SCALE
 
     @classmethod
     def of(cls, atlas: Atlas, dome: Dome, source: Floats, tone: Floats) -> CopiedLook:
-        """Store ``source`` (h, w, 2), pixels of ``atlas``, and ``tone`` (h, w, 3), [-TONE, TONE]."""
-        unit = source / np.array([2.0 * atlas.size[0], atlas.size[1]], np.float32)
-        rest = np.rint(np.clip(unit, 0.0, 1.0) * 65535.0).astype(np.uint16)
-        return cls(atlas, dome, rest, np.rint(np.clip(tone / TONE, -1.0, 1.0) * 127.0).astype(np.int8))
+        """Store ``source`` (h, w, 2), pixels of ``atlas``, and ``tone`` (h, w, 3), [-LARGEST, LARGEST]."""
+        unit = np.clip(source / np.array([atlas.width, atlas.size[1]], np.float32), 0.0, 1.0)
+        return cls(atlas, dome, np.rint(unit * 65535.0).astype(np.uint16), np.rint(tone * (127.0 / LARGEST)).astype(np.int8))
 
     @property
     def nbytes(self) -> int:
@@ -51,75 +54,60 @@ class CopiedLook:
     @property
     def positions(self) -> Floats:
         """The source in pixels of the atlas, (h, w, 2)."""
-        width, height = self.atlas.size
-        return self.source.astype(np.float32) * np.array([2.0 * width / 65535.0, height / 65535.0], np.float32)
+        return self.source * np.array([self.atlas.width / 65535.0, self.atlas.size[1] / 65535.0], np.float32)
 
     @property
     def tones(self) -> Floats:
-        """The tone, (h, w, 3) in [-TONE, TONE]."""
-        return self.tone.astype(np.float32) * np.float32(TONE / 127.0)
+        """The tone, (h, w, 3) in [-LARGEST, LARGEST]."""
+        return self.tone * np.float32(LARGEST / 127.0)
 
-    def picture(self, camera: Camera, sky: Floats) -> NDArray[np.uint8]:
-        """Return colours and sky (scale h, scale w, 4) as ``camera`` sees them."""
-        return rendered(self.atlas, self.dome, self.positions, self.tones, camera, sky, self.scale)
+    def picture(self, camera: Camera, sky: Floats) -> Bytes:
+        """Return colours and sky (scale h, scale w, 4) as ``camera`` sees them; ``sky`` (h, w) in [0, 1]."""
+        height, width = sky.shape
+        size = self.scale * width, self.scale * height
+        positions = self.positions
+        out = magnified(self.atlas, positions, self.scale)
+        other = (sky - self.atlas.sky_at(positions))[..., None]
+        extra = np.rint(255.0 * np.concatenate([self.tones, other], axis=2)).astype(np.int16)
+        out = np.asarray(cv2.add(out, cv2.resize(extra, size, interpolation=cv2.INTER_LINEAR), dtype=cv2.CV_8U), np.uint8)
+        # no specks in the sky and no cracks in the land: alpha stays within that of the pixels around
+        least, most = (
+            cv2.resize(eight_bit(each(sky, _BESIDE)), size, interpolation=cv2.INTER_LINEAR) for each in (cv2.erode, cv2.dilate)
+        )
+        out[..., 3] = np.clip(out[..., 3], least, most)
+        self._before_sky(out, camera, (width, height))
+        return out
 
-
-def rendered(
-    atlas: Atlas, dome: Dome, source: Floats, tone: Floats, camera: Camera, sky: Floats, scale: int
-) -> NDArray[np.uint8]:
-    """Read the photo at ``source`` (h, w, 2), ``scale`` times as finely, before the sky of ``dome``."""
-    height, width = sky.shape
-    extra = np.dstack([255.0 * tone, np.zeros_like(sky)]).astype(np.float32)
-    own = cv2.remap(
-        atlas.sky,
-        np.abs(atlas.size[0] - np.abs(atlas.size[0] - source[..., 0])) - 0.5,
-        source[..., 1] - 0.5,
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    extra[..., 3] = 255.0 * (sky - own)
-    out = _traced(atlas, source, scale)
-    large = cv2.resize(np.rint(extra).astype(np.int16), (scale * width, scale * height), interpolation=cv2.INTER_LINEAR)
-    out = cv2.add(out, large, dtype=cv2.CV_8U)
-    whole = cv2.resize(
-        eight_bit(dome.view(camera, width, height)), (scale * width, scale * height), interpolation=cv2.INTER_LINEAR
-    )
-    flat, index = out.reshape(-1, 4), np.empty(out.shape[0] * out.shape[1], np.int32)
-    index = index[: show_sky(flat, whole.reshape(-1, 3), index)]
-    if len(index):
-        y, x = np.divmod(index, scale * width)
+    def _before_sky(self, picture: Bytes, camera: Camera, coarse: tuple[int, int]) -> None:
+        """Put the sky behind ``picture`` (h, w, 4): exactly where both are seen, smoothly where it alone is."""
+        height, width = picture.shape[:2]
+        smooth = cv2.resize(eight_bit(self.dome.view(camera, *coarse)), (width, height), interpolation=cv2.INTER_LINEAR)
+        flat, index = picture.reshape(-1, 4), np.empty(height * width, np.int32)
+        index = index[: show_sky(flat, smooth.reshape(-1, 3), index)]
+        if not len(index):
+            return
+        y, x = np.divmod(index, width)
         lens = camera.intrinsics
-        rays = np.ones((len(y), 1, 3), np.float32)
-        rays[:, 0, 0] = ((x + 0.5) / (scale * width) - lens.cx) / lens.fx
-        rays[:, 0, 1] = ((y + 0.5) / (scale * height) - lens.cy) / lens.fy
-        colour = dome.colour(rays @ camera.rotation.T.astype(np.float32), dome.level(camera, scale * width))[:, 0]
-        land, share = flat[index, :3].astype(np.float32), flat[index, 3:] * np.float32(1.0 / 255.0)
-        flat[index, :3] = np.rint(land + share * (255.0 * colour - land))
-    return out
+        rays = np.ones((len(index), 3))
+        rays[:, 0] = ((x + 0.5) / width - lens.cx) / lens.fx
+        rays[:, 1] = ((y + 0.5) / height - lens.cy) / lens.fy
+        sky = 255.0 * self.dome.colour(rays @ camera.rotation.T, self.dome.level(camera, width))
+        land, share = flat[index, :3], flat[index, 3:] * np.float32(1.0 / 255.0)
+        flat[index, :3] = np.rint(land + share * (sky - land))
 
 
-def _traced(atlas: Atlas, source: Floats, scale: int) -> NDArray[np.uint8]:
-    """Colours and sky (scale h, scale w, 4) of the photo at ``source``, patches mixed across their seams."""
+def magnified(atlas: Atlas, source: Floats, scale: int) -> Bytes:
+    """Colours and sky (scale h, scale w, 4) of the photo at ``source`` (h, w, 2), patches mixed across their seams."""
     height, width = source.shape[0] * scale, source.shape[1] * scale
     place = np.empty((height, width, 2), np.float32)
     index = np.empty(height * width, np.int32)
     other, share = np.empty((len(index), 2), np.float32), np.empty(len(index), np.float32)
     count = trace(source, scale, place, index, other, share)
-    step = atlas.levels[0].shape[1] / (atlas.size[0] * scale)
-    level = int(np.clip(np.floor(np.log2(step)), 0, len(atlas.levels) - 1))
-    out = _read(atlas, place, level)
-    if not count:
-        return out
-    folded = np.zeros((-(-count // _FOLD) * _FOLD, 2), np.float32)
-    folded[:count] = other[:count]
-    mix(out.reshape(-1, 4), index[:count], _read(atlas, folded.reshape(-1, _FOLD, 2), level).reshape(-1, 4), share[:count])
+    level = atlas.level(scale)
+    out = atlas.read(place, level)
+    if count:
+        folded = np.zeros((-(-count // _FOLD) * _FOLD, 2), np.float32)
+        folded[:count] = other[:count]
+        beside = atlas.read(folded.reshape(-1, _FOLD, 2), level).reshape(-1, 4)
+        mix(out.reshape(-1, 4), index[:count], beside, share[:count])
     return out
-
-
-def _read(atlas: Atlas, place: Floats, level: int) -> NDArray[np.uint8]:
-    picture = atlas.levels[level]
-    (height, width), (columns, rows) = picture.shape[:2], atlas.size
-    x = np.float32(columns) - np.abs(np.float32(columns) - place[..., 0])
-    x = x * np.float32(width / columns) - np.float32(0.5)
-    y = place[..., 1] * np.float32(height / rows) - np.float32(0.5)
-    return cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
