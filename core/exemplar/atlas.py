@@ -41,6 +41,7 @@ class Atlas:
     levels: tuple[Bytes, ...]  # (h, pages w, 4): land and sky alpha at full resolution, and halvings
     disparity: Floats  # (height, pages width) as ``size``, [0.01, 1]
     sky: Floats  # likewise, [0, 1]
+    light: Floats  # likewise, the darkest channel of the photos as they are, [0, 1]
 
     @classmethod
     def of(cls, photos: Sequence[Keyframe], width: int) -> Atlas:
@@ -50,11 +51,12 @@ class Atlas:
         scale = min(1.0, _FINEST / max(photos[0].image.shape[:2]))
         fine = round(photos[0].image.shape[1] * scale), round(photos[0].image.shape[0] * scale)
         pages = [_page(photo, aspect, fine) for photo in photos]
-        disparity, sky = (
+        disparity, sky, light = (
             np.concatenate([_resized(_cropped(part, aspect), size) for part in parts], axis=1)
-            for parts in zip(*((photo.disparity, photo.sky) for photo in photos), strict=True)
+            for parts in zip(*((photo.disparity, photo.sky, photo.image.min(axis=2)) for photo in photos), strict=True)
         )
-        return cls(size, tuple(halvings(np.concatenate(pages, axis=1), _SHORTEST)), disparity, sky)
+        levels = tuple(halvings(np.concatenate(pages, axis=1), _SHORTEST))
+        return cls(size, levels, disparity, sky, light * np.float32(1.0 / 255.0))
 
     @property
     def width(self) -> int:

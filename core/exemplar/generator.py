@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from core.classical import ClassicalGenerator
-from core.classical.fill import nearest
+from core.classical.fill import SKY, nearest
 from core.exemplar.atlas import Atlas
 from core.exemplar.levels import guide
 from core.exemplar.look import CopiedLook
-from core.exemplar.renewal import Renewal, thresholds, tidied
+from core.exemplar.renewal import Renewal, ground_of, grounded, thresholds, tidied
 from core.exemplar.sampling import gathered
 from core.exemplar.synthesis import Synthesis, Wanted
 from core.exemplar.tone import LARGEST, toned
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
     Flags = NDArray[np.bool_]
 
+_VAGUE = 3.0  # pixels over which a skyline in a hole is unsure
 _RIM = 2  # pixels by which patches at the skyline go on into the sky
 _HOLD = 0.5, 0.2, 0.95, 0.6  # trust from which the tone holds old colours best; how well it does at least, at most, and in holes
 _REACH = 4.0, 8.0, 16.0  # pixels over which the tone does: where old colours are trusted, more where they are not, in holes
@@ -46,12 +48,14 @@ class ExemplarGenerator:
         self._photo: Keyframe | None = None
         self._prepared: _Prepared | None = None
         self._seed = 0
+        self._ground = 0.0
 
     def begin(self, photo: Keyframe, seed: int) -> None:
         """Take up ``photo``; it is prepared when the first view comes in."""
         self._completion.begin(photo, seed)
         self._photo, self._prepared = photo, None
         self._seed = seed % 2**32
+        self._ground = ground_of(photo)
 
     def __call__(self, view: WarpedView) -> RefinedView:
         """Complete ``view`` and renew what is worn; what is neither comes back as it was.
@@ -64,16 +68,20 @@ class ExemplarGenerator:
             self._prepared = _Prepared.of(self._photo, view, self._seed)
         atlas, synthesis = self._prepared.atlas, self._prepared.synthesis
         source, tone = carried(view, atlas)
-        done = tidied(self._completion.fill(view))
+        done = grounded(tidied(self._completion.fill(view)), self._ground)
         renewal = Renewal.of(done, source, atlas, self._prepared.thresholds)
         land, new = renewal.land, renewal.new
-        guides = guide(done.disparity, done.sky, self._rows(view))
+        vague = np.where(renewal.open, cv2.GaussianBlur(done.sky, (0, 0), _VAGUE), done.sky)
+        guides = guide(done.disparity, vague, self._rows(view))
         known = np.where((land & ~new)[..., None], source, np.float32(np.nan))
         labels = synthesis(Wanted(eight_bit(done.land), guides, renewal.trust, new, known))
         source = np.where(new[..., None], labels.astype(np.float32) + np.float32(0.5), source)
+        sky = np.where(renewal.open, atlas.sky_at(source), done.sky)
+        done = tidied(replace(done, sky=sky))
+        land = done.sky < SKY
         source = _over_skyline(source, land)
         bare = np.ascontiguousarray(atlas.read(source, atlas.level(1.0))[..., :3])
-        tone = self._toned(done, renewal, tone, labels, bare)
+        tone = self._toned(done, renewal, tone, land, labels, bare)
         colours = bare * np.float32(1.0 / 255.0) + tone
         sky = done.sky[..., None]
         image = np.clip(colours + sky * (view.backdrop - colours), 0.0, 1.0).astype(np.float32)
@@ -88,13 +96,15 @@ class ExemplarGenerator:
         )
         return np.clip(lens.cy + lens.fy * y / np.maximum(np.hypot(x, z), 1e-3), 0.0, 1.0).astype(np.float32)
 
-    def _toned(self, done: Completion, renewal: Renewal, tone: Floats, labels: NDArray[np.int32], bare: Bytes) -> Floats:
+    def _toned(
+        self, done: Completion, renewal: Renewal, tone: Floats, land: Flags, labels: NDArray[np.int32], bare: Bytes
+    ) -> Floats:
         known, trust = done.view.mask, renewal.trust
         hold = np.where(known, np.clip(trust / _HOLD[0], _HOLD[1], _HOLD[2]), _HOLD[3]).astype(np.float32)
         missing = np.clip(done.land - bare * np.float32(1.0 / 255.0), -LARGEST, LARGEST)
         reach = np.where(known, _REACH[0] + _REACH[1] * (1.0 - np.minimum(trust / 0.8, 1.0)), _REACH[2])
         exemplar = self._prepared.synthesis.levels[0].picture
-        return toned(tone, hold[..., None] * missing, reach, renewal.land, renewal.new, labels, bare, exemplar)
+        return toned(tone, hold[..., None] * missing, reach, land, renewal.new & land, labels, bare, exemplar)
 
 
 class _Prepared:

@@ -28,7 +28,14 @@ COMPONENTS = 12  # of a patch that are compared
 UNIT = 127.5  # of features a unit of colour: with it sums of products are whole numbers that float32 holds exactly
 DEPTH, SKY, ROW = 0.7, 2.5, 1.0  # weights of log disparity, sky and row of the photo, all in [0, 1], beside colours
 SHUT = 255  # in the fourth channel of a picture: nothing may be copied from here
-_RIM = 0.1, 0.3  # sky alpha of what is no land, and share of such pixels from which a coarser pixel is shut
+_SHUT_SHARE = 0.5  # of pixels from which a coarser pixel is shut
+_SKYLINE = 17  # pixels, square around land within which sky may be copied with it
+_SUN = 0.96, 0.0003, 0.05  # brightness of a sun in the sky, and the share of the photo that it covers at least and at most
+_GLARE = (
+    0.45,
+    1.0,
+    3.0,
+)  # reach of its glare, by the photo's width; deviations of brightness, and of colour, from which land has it
 _BLUR = 2.0  # pixels over which looks are averaged at the fine levels
 _SUBDUED, _LOW = 0.65, 5.0  # share of the low frequencies, by pixels, that seams leave to the tone
 
@@ -85,12 +92,12 @@ def levels_of(atlas: Atlas) -> tuple[Level, ...]:
     colours = cv2.resize(atlas.levels[0], atlas.disparity.shape[::-1], interpolation=cv2.INTER_AREA)[..., :3]
     row = np.broadcast_to(((np.arange(height, dtype=np.float32) + 0.5) / height)[:, None], atlas.sky.shape)
     guides = guide(atlas.disparity, atlas.sky, row)
-    rim = cv2.dilate((atlas.sky > _RIM[0]).astype(np.float32), np.ones((3, 3), np.uint8))
+    shut_at = barred(atlas, colours).astype(np.float32)
     out = []
     for number in range(LEVELS):
         size = atlas.disparity.shape[1] >> number, height >> number
-        picture, guided, sky = (cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in (colours, guides, rim))
-        shut = np.asarray(sky) > _RIM[1]
+        picture, guided, share = (cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in (colours, guides, shut_at))
+        shut = np.asarray(share) > _SHUT_SHARE
         for edge in range(0, size[0], width >> number):  # over a fold everything would be symmetric
             shut[:, [edge, edge + (width >> number) - 1]] = True
         columns = width >> number
@@ -101,6 +108,24 @@ def levels_of(atlas: Atlas) -> tuple[Level, ...]:
         rarity = None if basis is None else _rarity(features[..., :COMPONENTS].astype(np.float32), columns)
         out.append(Level(whole, subdued(whole), features, basis, columns, rarity))
     return tuple(out)
+
+
+def barred(atlas: Atlas, colours: Bytes) -> Flags:
+    """What may not be copied, (h, w): sky away from land, and land in the glare of a sun."""
+    sky = atlas.sky >= 0.5
+    land = ~sky
+    out = sky & (cv2.dilate(land.astype(np.uint8), np.ones((_SKYLINE, _SKYLINE), np.uint8)) == 0)
+    sun = sky & (atlas.light > _SUN[0])
+    if not _SUN[1] < float(sun.mean()) < _SUN[2] or not land.any():
+        return out
+    away = cv2.distanceTransform((~sun).astype(np.uint8), cv2.DIST_L2, 3)
+    low = cv2.GaussianBlur(colours.astype(np.float32), (0, 0), 3.0)
+    light = low.mean(axis=2)
+    hue = np.abs(low - light[..., None]).max(axis=2)
+    bright = light > np.median(light[land]) + _GLARE[1] * light[land].std()
+    coloured = hue > np.median(hue[land]) + _GLARE[2] * hue[land].std()
+    glare = land & (away < _GLARE[0] * atlas.size[0]) & (bright | coloured)
+    return out | (cv2.dilate(glare.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0)
 
 
 def guide(disparity: Floats, sky: Floats, row: Floats) -> Floats:

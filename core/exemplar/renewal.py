@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,10 +17,13 @@ if TYPE_CHECKING:
 
     from core.classical.generator import Completion
     from core.exemplar.atlas import Atlas
+    from core.keyframe import Keyframe
 
     Floats = NDArray[np.float32]
     Flags = NDArray[np.bool_]
 
+_LEAST_DOWN, _LOW_GROUND = 0.12, 30.0  # tangent of rays that see the ground, and per cent of the photo's land that lie below it
+_GROUND = 0.6  # of the disparity of that ground
 _ISLAND, _CRACK = 0.002, 0.01  # of the view: land in the sky, and sky in the land, smaller than this are no such things
 _FRAGMENT, _BEFORE = 15, 1.3  # pixels, and ratio of disparities: what is left of something near that has worn to pieces
 _WORN = 1.0  # octaves of magnification from which land is renewed
@@ -31,6 +35,7 @@ _VARIED, _CELL = (
 _OPENED, _CLOSED = 5, 11  # pixels: smaller spots are left alone, gaps between others renewed with them
 _BELIEVED, _DOUBT, _EVEN = 0.8, 0.9, 0.4  # trust in worn land, and its decay by octaves of streaking beyond this many
 _APPROACH = 0.5, 1.0  # decay by octaves that land has come nearer than where it was copied from, beyond so many
+_SKYLINE = 13  # pixels, square around the edge of sky and land in which copied land decides where it runs
 _HOLE = 0.35, 0.1, 16.0  # trust in the completion beside what is known, far from it, and the pixels over which it falls
 
 
@@ -39,7 +44,8 @@ class Renewal:
     """What a view needs, all (h, w)."""
 
     land: Flags
-    new: Flags
+    new: Flags  # to be copied anew
+    open: Flags  # new, and what is copied decides whether it is land
     trust: Floats  # [0, 1] in what a new pixel shows now
     worn: Floats  # log2 of the larger magnification of what is known
 
@@ -57,12 +63,17 @@ class Renewal:
         spent = known & land & ((worn > _WORN * limit) | (streak > _STREAKED * limit))
         holes = ~known & land
         new = (_whole(spent | holes) & land) | holes
+        beside_land, beside_sky = (
+            cv2.dilate((part & ~known).astype(np.uint8), np.ones((_SKYLINE,) * 2, np.uint8)) > 0 for part in (land, ~land)
+        )
+        undecided = ~known & beside_land & beside_sky & (done.free < 0.1)
+        new |= undecided
         nearer = np.log2(done.disparity / np.maximum(atlas.disparity_at(source), 0.01)) - _APPROACH[1]
         doubt = _DOUBT * np.maximum(streak - _EVEN, 0.0) + _APPROACH[0] * np.maximum(nearer, 0.0)
         away = cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 3)
         guessed = np.maximum(_HOLE[0] * np.exp(-away / _HOLE[2]), _HOLE[1])
         trust = np.where(known, _BELIEVED * np.exp(-doubt), guessed).astype(np.float32)
-        return cls(land, new, trust, np.where(known & land & ~new, worn, np.float32(0.0)))
+        return cls(land, new, undecided, trust, np.where(known & land & ~new, worn, np.float32(0.0)))
 
 
 def thresholds(atlas: Atlas, seed: int) -> Floats:
@@ -71,6 +82,25 @@ def thresholds(atlas: Atlas, seed: int) -> Floats:
     cells = np.random.default_rng((seed, 2)).random((-(-height // _CELL) + 1, -(-width // _CELL) + 1), np.float32)
     smooth = cv2.resize(cells, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(1.0 - _VARIED + 2.0 * _VARIED * smooth, np.float32)
+
+
+def ground_of(photo: Keyframe) -> float:
+    """How far below the camera the ground lies in ``photo``, scene units; infinite where it shows none."""
+    height, width = photo.disparity.shape
+    down = photo.camera.rays(width, height)[..., 1]
+    seen = (down > _LEAST_DOWN) & (photo.geometry_sky < SKY)
+    if not seen.any():
+        return math.inf
+    return 1.0 / max(float(np.percentile(photo.disparity[seen] / down[seen], _LOW_GROUND)), 1e-3)
+
+
+def grounded(done: Completion, ground: float) -> Completion:
+    """Let new land below the horizon be no lower than ``ground`` (scene units below the camera) and some: flights end in no pit."""
+    view = done.view
+    height, width = view.mask.shape
+    down = view.camera.rays(width, height).astype(np.float32) @ view.camera.rotation[1].astype(np.float32)
+    floor = np.clip(_GROUND * down / np.float32(ground), 0.01, 0.8)
+    return replace(done, disparity=np.where(view.mask, done.disparity, np.maximum(done.disparity, floor)))
 
 
 def tidied(done: Completion) -> Completion:

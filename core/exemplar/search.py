@@ -122,7 +122,11 @@ def closest(
             a, b, c, e, f = weight[d], weight[d + 1], weight[d + 2], weight[d + 3], weight[d + 4]
             for j in range(len(apart)):
                 apart[j] += (
-                    a * features[d, j] + b * features[d + 1, j] + c * features[d + 2, j] + e * features[d + 3, j] + f * features[d + 4, j]
+                    a * features[d, j]
+                    + b * features[d + 1, j]
+                    + c * features[d + 2, j]
+                    + e * features[d + 3, j]
+                    + f * features[d + 4, j]
                 )
         lowest = apart[0]
         for j in range(len(apart)):
