@@ -102,6 +102,12 @@ class ClassicalGenerator:
         need = np.where(known, np.float32(0.0), np.float32(1.0) - filling.remote)
         return Completion(view, filling.land, disparity, sky, view.debt, need, free, self._photo)
 
+    def positions(self, view: WarpedView) -> NDArray[np.float32]:
+        """Where in the photo what fills large holes is taken from, (h, w, 2): see ``Prior.positions``."""
+        if self._prior is None:
+            raise RuntimeError("ClassicalGenerator was called before begin(photo, seed)")
+        return self._prior.positions(view.camera, *view.mask.shape[::-1])
+
     def complete(self, view: WarpedView) -> Completion:
         """Do the same, and return the parts of the picture. Raises RuntimeError when called before ``begin``."""
         done = self.fill(view)

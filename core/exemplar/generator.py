@@ -74,6 +74,8 @@ class ExemplarGenerator:
         vague = np.where(renewal.open, cv2.GaussianBlur(done.sky, (0, 0), _VAGUE), done.sky)
         guides = guide(done.disparity, vague, self._rows(view))
         known = np.where((land & ~new)[..., None], source, np.float32(np.nan))
+        holes = new & ~done.view.mask
+        known[holes] = (self._completion.positions(view) * np.array(atlas.size, np.float32))[holes]
         labels = synthesis(Wanted(eight_bit(done.land), guides, renewal.trust, new, known))
         source = np.where(new[..., None], labels.astype(np.float32) + np.float32(0.5), source)
         sky = np.where(renewal.open, atlas.sky_at(source), done.sky)

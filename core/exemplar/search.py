@@ -25,7 +25,6 @@ TRUSTED = 16  # parts of trust: 16 is all of it
 _CELL = 4  # pixels, side of the squares in which uses are counted
 _ROUNDS = 4  # of looking again
 _PRICE = 1.0  # of showing a place once more, as a share of its rarity
-_STAY = 1.7  # times as far as the nearest a pixel's present position may be, squared distance, and stays
 
 
 class Search:
@@ -52,17 +51,17 @@ class Search:
         self._cell = self._cell_of[open_at]
         self._cells = int(self._cell_of.max()) + 1
 
-    def __call__(self, query: Numbers, trust: Numbers, new: Flags, labels: Labels, *, fresh: bool) -> None:
+    def __call__(self, query: Numbers, trust: Numbers, new: Flags, labels: Labels, stay: float) -> None:
         """Write the positions for the pixels ``new`` (h, w) into ``labels`` (h, w, 2: x, y), which know what else is shown.
 
         ``query`` (h, w, n) are the features that are wanted, ``trust`` (h, w) in parts of ``TRUSTED`` how much their looks count.
-        Unless they are ``fresh``, labels that are good enough stay.
+        Labels stay that are at most ``stay`` times as far as the nearest, squared.
         """
         y, x = np.nonzero(new)
         wanted = query[y, x].astype(np.float32)
         share = trust[y, x] * np.float32(1.0 / TRUSTED)
-        present = np.full(len(y), -1) if fresh else self._index[_flat(labels[y, x], self._width, len(self._index) - 1)]
-        chosen = self._auctioned(wanted, share, self._uses(labels[~new]), present)
+        present = self._index[_flat(labels[y, x], self._width, len(self._index) - 1)]
+        chosen = self._auctioned(wanted, share, self._uses(labels[~new]), present, stay)
         labels[y, x] = np.stack([self._place[chosen] % self._width, self._place[chosen] // self._width], axis=-1)
 
     def _uses(self, labels: Labels) -> Floats:
@@ -70,20 +69,20 @@ class Search:
         flat = _flat(labels, self._width, len(self._index))
         return np.bincount(self._cell_of[flat[flat >= 0]], minlength=self._cells).astype(np.float32) / np.float32(_CELL**2)
 
-    def _auctioned(self, wanted: Floats, share: Floats, uses: Floats, present: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _auctioned(self, wanted: Floats, share: Floats, uses: Floats, present: NDArray[np.int64], stay: float) -> NDArray[np.int64]:
         chosen, bid = np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.float32)
         left = np.arange(len(wanted))
         full = np.float32(1.0)
         for _ in range(_ROUNDS):
-            price = self._squares[1] + _PRICE * self._rarity * uses[self._cell]
+            price = _PRICE * self._rarity * uses[self._cell]
             chosen[left], bid[left] = closest(
-                wanted[left], share[left], self._looks, self._features, self._squares[0], price, present[left], np.float32(_STAY)
+                wanted[left], share[left], self._looks, self._features, self._squares, price, present[left], np.float32(stay)
             )
             cell = self._cell[chosen]
             order = np.lexsort((bid, cell))
             rank = np.empty(len(chosen), np.int64)
             rank[order] = np.arange(len(chosen)) - np.searchsorted(cell[order], cell[order])
-            late = (rank >= _CELL**2) & (self._rarity[chosen] > 0.0)
+            late = (rank >= _CELL**2) & (self._rarity[chosen] > 0.0) & (chosen != present)
             left = np.flatnonzero(late)
             if not len(left):
                 break
@@ -97,15 +96,15 @@ def closest(
     share: Floats,
     looks: int,
     features: Floats,
-    squares: Floats,
-    others: Floats,
+    squares: tuple[Floats, Floats],
+    price: Floats,
     present: NDArray[np.int64],
     stay: float,
 ) -> tuple[NDArray[np.int64], Floats]:
     """Index of the column of ``features`` (n, m) nearest to each row of ``wanted`` (k, n), and how far it is.
 
-    The first ``looks`` numbers, whose squares add up to ``squares`` (m,), count by ``share`` (k,); those of the rest and whatever
-    the column costs besides are ``others`` (m,). The column that is ``present`` stays if it is not ``stay`` times as far.
+    The first ``looks`` numbers count by ``share`` (k,); ``squares`` are the sums of theirs and of the others', each (m,). Columns
+    have a ``price`` (m,), but for the one that is ``present``, which stays if it is at most ``stay`` times as far.
     Compiled, as it is bound by memory: 3 ms where a matrix product and a minimum over it take 8.
     """
     best, bid = np.empty(len(wanted), np.int64), np.empty(len(wanted), np.float32)
@@ -117,7 +116,7 @@ def closest(
             own += weight[d] * wanted[i, d]
             weight[d] *= np.float32(-2.0)
         for j in range(len(apart)):
-            apart[j] = share[i] * squares[j] + others[j]
+            apart[j] = share[i] * squares[0][j] + squares[1][j] + price[j]
         for d in range(0, len(weight), 5):  # five at a time, or memory is what it waits for
             a, b, c, e, f = weight[d], weight[d + 1], weight[d + 2], weight[d + 3], weight[d + 4]
             for j in range(len(apart)):
@@ -135,7 +134,7 @@ def closest(
         while apart[nearest] != lowest:
             nearest += 1
         held = present[i]
-        if held >= 0 and apart[held] + own <= stay * (apart[nearest] + own):
+        if held >= 0 and apart[held] - price[held] + own <= stay * (apart[nearest] + own):
             nearest = held
         best[i], bid[i] = nearest, apart[nearest] + own
     return best, bid

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.int32]
 
 _ROUNDS = 2  # of search and vote
+_STAY = 4.0, 1.7  # times as far as the nearest, squared, what is there may be and stays: what was suggested, what was found
 _REACH = 3, 2  # pixels around one whose patches vote on it, before and after borders have settled
 _SEAM = 160, 240, 400, 400  # price of a border, by level
 _PASSES = 2, 2, 2, 1  # of settling, by level
@@ -43,7 +44,7 @@ class Wanted:
     guides: Floats  # (h, w, 3), as ``core.exemplar.levels.guide`` has them
     trust: Floats  # [0, 1] in ``picture``
     new: Flags  # what is to be renewed
-    source: Floats  # (h, w, 2) what is shown elsewhere, nan off the land
+    source: Floats  # (h, w, 2) what is shown elsewhere, and what might be where it is new; nan off the land
 
     def at(self, number: int) -> Wanted:
         """Return the same at a coarser level."""
@@ -94,7 +95,7 @@ class Synthesis:
             return
         for turn in range(_ROUNDS):
             query = level.query(picture, wanted.guides, new)
-            self._searches[number](query, trust, new, labels, fresh=number == LEVELS - 1 and turn == 0)
+            self._searches[number](query, trust, new, labels, stay=_STAY[min(turn + LEVELS - 1 - number, 1)])
             vote(labels, new, _REACH[0], level.picture, picture)
             settle(
                 labels,
