@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 SKY = 0.5  # alpha from which a pixel is sky
 _OPEN = 0.4, 0.6  # share of sky in what is behind a hole from which it begins to be, and is, sky
-_DISTANCE = 2.0, 14.0  # pixels from the known within which neighbours, beyond which the prior decides
+# pixels from the known within which neighbours, beyond which the prior decides: between what is known, and outside of it
+_DISTANCE = (6.0, 36.0), (2.0, 14.0)
 _REMEMBER = 0.7  # of the neighbours' log disparity relative to the prior; at 1 a full turn would end ever farther away
 _SURFACE = 1.4  # ratio of disparities in 15 pixels up to which they are one surface
 _BEHIND = 0.5  # weight from which a pixel is taken for background
@@ -55,7 +56,7 @@ def filled(view: WarpedView, prior: PriorView, enclosed: Floats) -> Filling:
     What a near skyline uncovers is sky, unless the prior has land there.
     """
     behind = _Behind(background(view.disparity, view.mask), enclosed)
-    remote = remoteness(view.mask)
+    remote = remoteness(view.mask, enclosed)
     on_sky = (view.sky >= SKY).astype(np.float32)
     clean = view.mask & _clean(behind)
     open_sky = _held(on_sky, push_pull(on_sky[..., None], view.mask.astype(np.float32))[..., 0], view.mask, clean, behind)
@@ -87,12 +88,14 @@ def filled(view: WarpedView, prior: PriorView, enclosed: Floats) -> Filling:
     )
 
 
-def remoteness(known: NDArray[np.bool_]) -> Floats:
-    """How far pixels are from the ``known`` (h, w), [0, 1]."""
+def remoteness(known: NDArray[np.bool_], enclosed: Floats) -> Floats:
+    """How far pixels are from the ``known`` (h, w), [0, 1]; they are ``enclosed`` (h, w) by it to this degree."""
     if not known.any():
         return np.ones(known.shape, np.float32)
     reach = np.asarray(cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 3), np.float32)
-    return smoothstep(reach, *_DISTANCE)
+    (inner, inmost), (outer, outmost) = _DISTANCE
+    t = (reach - outer - enclosed * (inner - outer)) / (outmost - outer + enclosed * (inmost - inner - outmost + outer))
+    return smoothstep(np.asarray(t, np.float32), 0.0, 1.0)
 
 
 def _held(values: Floats, soft: Floats, known: NDArray[np.bool_], source: NDArray[np.bool_], behind: _Behind) -> Floats:

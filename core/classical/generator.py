@@ -47,6 +47,7 @@ class Completion:
     debt: NDArray[np.float32]
     need: NDArray[np.float32]  # [0, 1]: how much a pixel wants new detail, 1 in holes, 0 where it is sharp
     free: NDArray[np.float32]  # [0, 1]: the photo's sky that holes must not stand before
+    enclosed: NDArray[np.float32]  # [0, 1]: how much a hole lies between what is known
     photo: Keyframe  # the flight's start photo
 
 
@@ -94,13 +95,13 @@ class ClassicalGenerator:
         known = view.mask
         if self._prior.closed:  # behind a wall that one flies through the photo begins anew
             inside = enclosed(known)
-            prior = self._prior.view(view.camera, width, height, np.maximum(1.0 - inside, remoteness(known)))
+            prior = self._prior.view(view.camera, width, height, np.maximum(1.0 - inside, remoteness(known, inside)))
         filling = filled(view, prior, inside)
         disparity = _without_spikes(filling.disparity, known & (view.debt > _SHARP))
         free = sky_behind(self._photo, view.camera, disparity, ~known & (prior.sky >= SKY))
         sky = np.maximum(filling.sky, free)
         need = np.where(known, np.float32(0.0), np.float32(1.0) - filling.remote)
-        return Completion(view, filling.land, disparity, sky, view.debt, need, free, self._photo)
+        return Completion(view, filling.land, disparity, sky, view.debt, need, free, inside, self._photo)
 
     def positions(self, view: WarpedView) -> NDArray[np.float32]:
         """Where in the photo what fills large holes is taken from, (h, w, 2): see ``Prior.positions``."""

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
     Flags = NDArray[np.bool_]
 
+_OUTSIDE = 0.5  # enclosure up to which a hole is suggested what the photo shows in its direction
+_ALIKE = 0.5  # of log disparity by which that may differ from what is behind the hole
 _VAGUE = 3.0  # pixels over which a skyline in a hole is unsure
 _RIM = 2  # pixels by which patches at the skyline go on into the sky
 _HOLD = 0.5, 0.2, 0.95, 0.6  # trust from which the tone holds old colours best; how well it does at least, at most, and in holes
@@ -74,8 +76,10 @@ class ExemplarGenerator:
         vague = np.where(renewal.open, cv2.GaussianBlur(done.sky, (0, 0), _VAGUE), done.sky)
         guides = guide(done.disparity, vague, self._rows(view))
         known = np.where((land & ~new)[..., None], source, np.float32(np.nan))
-        holes = new & ~done.view.mask
-        known[holes] = (self._completion.positions(view) * np.array(atlas.size, np.float32))[holes]
+        suggested = self._completion.positions(view) * np.array(atlas.size, np.float32)
+        alike = np.abs(np.log(done.disparity / np.maximum(atlas.disparity_at(suggested), 0.01))) < _ALIKE
+        holes = new & ~done.view.mask & (done.enclosed < _OUTSIDE) & alike
+        known[holes] = suggested[holes]
         labels = synthesis(Wanted(eight_bit(done.land), guides, renewal.trust, new, known))
         source = np.where(new[..., None], labels.astype(np.float32) + np.float32(0.5), source)
         sky = np.where(renewal.open, atlas.sky_at(source), done.sky)

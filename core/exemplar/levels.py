@@ -30,7 +30,8 @@ DEPTH, SKY, ROW = 0.7, 2.5, 1.0  # weights of log disparity, sky and row of the 
 SHUT = 255  # in the fourth channel of a picture: nothing may be copied from here
 _SHUT_SHARE = 0.5  # of pixels from which a coarser pixel is shut
 _SKYLINE = 17  # pixels, square around land within which sky may be copied with it
-_SUN = 0.96, 0.0003, 0.05  # brightness of a sun in the sky, and the share of the photo that it covers at least and at most
+_SUN = 0.96, 0.0003, 0.05, 0.75  # brightness of a sun, the share of the photo that it covers at least and at most, and of the sky
+_FADING = -0.4  # correlation of the land's light with its distance from the sun, above which it is not its glare
 _GLARE = (
     0.45,
     1.0,
@@ -113,19 +114,33 @@ def levels_of(atlas: Atlas) -> tuple[Level, ...]:
 def barred(atlas: Atlas, colours: Bytes) -> Flags:
     """What may not be copied, (h, w): sky away from land, and land in the glare of a sun."""
     sky = atlas.sky >= 0.5
-    land = ~sky
-    out = sky & (cv2.dilate(land.astype(np.uint8), np.ones((_SKYLINE, _SKYLINE), np.uint8)) == 0)
-    sun = sky & (atlas.light > _SUN[0])
-    if not _SUN[1] < float(sun.mean()) < _SUN[2] or not land.any():
-        return out
-    away = cv2.distanceTransform((~sun).astype(np.uint8), cv2.DIST_L2, 3)
+    out = sky & (cv2.dilate((~sky).astype(np.uint8), np.ones((_SKYLINE, _SKYLINE), np.uint8)) == 0)
+    sun = _sun(atlas, sky)
     low = cv2.GaussianBlur(colours.astype(np.float32), (0, 0), 3.0)
     light = low.mean(axis=2)
+    away = cv2.distanceTransform((~sun).astype(np.uint8), cv2.DIST_L2, 3) / atlas.size[0]
+    lit = ~sky & (away < _GLARE[0])
+    if not sun.any() or lit.sum() < sky.size * _SUN[1] or np.corrcoef(light[lit], away[lit])[0, 1] > _FADING:
+        return out
     hue = np.abs(low - light[..., None]).max(axis=2)
-    bright = light > np.median(light[land]) + _GLARE[1] * light[land].std()
-    coloured = hue > np.median(hue[land]) + _GLARE[2] * hue[land].std()
-    glare = land & (away < _GLARE[0] * atlas.size[0]) & (bright | coloured)
+    glare = np.zeros_like(sky)
+    for part, deviations in ((light, _GLARE[1]), (hue, _GLARE[2])):
+        glare |= lit & (part > np.median(part[~sky]) + deviations * part[~sky].std())
     return out | (cv2.dilate(glare.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0)
+
+
+def _sun(atlas: Atlas, sky: Flags) -> Flags:
+    """Where a sun stands in the ``sky`` (h, w): one bright round spot in a sky that is not white anyway."""
+    bright = sky & (atlas.light > _SUN[0])
+    if not sky.any() or np.median(atlas.light[sky]) > _SUN[3]:
+        return np.zeros_like(sky)
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(bright.astype(np.uint8))
+    sizes = np.asarray(statistics)[1:, cv2.CC_STAT_AREA]
+    if not len(sizes) or not _SUN[1] < sizes.max() / sky.size < _SUN[2] or sizes.max() < 0.6 * sizes.sum():
+        return np.zeros_like(sky)
+    largest = 1 + int(np.argmax(sizes))
+    width, height = (int(statistics[largest, side]) for side in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT))
+    return np.asarray((labels == largest) & (max(width, height) < 2 * min(width, height)))
 
 
 def guide(disparity: Floats, sky: Floats, row: Floats) -> Floats:

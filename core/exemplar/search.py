@@ -66,10 +66,12 @@ class Search:
 
     def _uses(self, labels: Labels) -> Floats:
         """How often each cell is shown by ``labels`` (n, 2), 1 being wholly."""
-        flat = _flat(labels, self._width, len(self._index))
+        flat = _flat(labels, self._width, len(self._index) - 1)
         return np.bincount(self._cell_of[flat[flat >= 0]], minlength=self._cells).astype(np.float32) / np.float32(_CELL**2)
 
-    def _auctioned(self, wanted: Floats, share: Floats, uses: Floats, present: NDArray[np.int64], stay: float) -> NDArray[np.int64]:
+    def _auctioned(
+        self, wanted: Floats, share: Floats, uses: Floats, present: NDArray[np.int64], stay: float
+    ) -> NDArray[np.int64]:
         chosen, bid = np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.float32)
         left = np.arange(len(wanted))
         full = np.float32(1.0)
