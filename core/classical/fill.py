@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SKY = 0.5  # alpha from which a pixel is sky
 _OPEN = 0.4, 0.6  # share of sky in what is behind a hole from which it begins to be, and is, sky
-# pixels from the known within which neighbours, beyond which the prior decides: between what is known, and outside of it
+# pixels at 256 a view from the known within which neighbours, beyond which the prior decides: between what is known, and outside of it
 _DISTANCE = (6.0, 36.0), (2.0, 14.0)
 _REMEMBER = 0.7  # of the neighbours' log disparity relative to the prior; at 1 a full turn would end ever farther away
 _SURFACE = 1.4  # ratio of disparities in 15 pixels up to which they are one surface
@@ -41,6 +41,17 @@ class Filling(NamedTuple):
     disparity: Floats
     sky: Floats
     remote: Floats  # how far from the known, [0, 1]: at 1 the prior alone decided
+
+    def over(self, view: WarpedView) -> Filling:
+        """Return it at twice the resolution around what ``view`` knows."""
+        land, disparity, sky, remote = (doubled(part) for part in self)
+        solid = view.mask & (view.sky < SKY)
+        return Filling(
+            np.where(view.mask[..., None], view.image, land),
+            np.where(solid, np.clip(view.disparity, 0.01, 1.0), disparity),
+            np.where(view.mask, view.sky, sky),
+            remote,
+        )
 
 
 class _Behind(NamedTuple):
@@ -88,12 +99,17 @@ def filled(view: WarpedView, prior: PriorView, enclosed: Floats) -> Filling:
     )
 
 
+def doubled(picture: Floats) -> Floats:
+    """Magnify ``picture`` (h, w[, c]) two times."""
+    return np.asarray(cv2.resize(picture, None, fx=2.0, fy=2.0, interpolation=cv2.INTER_LINEAR), np.float32)
+
+
 def remoteness(known: NDArray[np.bool_], enclosed: Floats) -> Floats:
     """How far pixels are from the ``known`` (h, w), [0, 1]; they are ``enclosed`` (h, w) by it to this degree."""
     if not known.any():
         return np.ones(known.shape, np.float32)
     reach = np.asarray(cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 3), np.float32)
-    (inner, inmost), (outer, outmost) = _DISTANCE
+    (inner, inmost), (outer, outmost) = np.array(_DISTANCE) * (known.shape[1] / 256.0)
     t = (reach - outer - enclosed * (inner - outer)) / (outmost - outer + enclosed * (inmost - inner - outmost + outer))
     return smoothstep(np.asarray(t, np.float32), 0.0, 1.0)
 

@@ -70,11 +70,12 @@ class ExemplarGenerator:
             self._prepared = _Prepared.of(self._photo, view, self._seed)
         atlas, synthesis = self._prepared.atlas, self._prepared.synthesis
         source, tone = carried(view, atlas)
-        done = grounded(tidied(self._completion.fill(view)), self._ground)
-        renewal = Renewal.of(done, source, atlas, self._prepared.thresholds)
+        done = grounded(tidied(self._completion.fill(view, coarse=True)), self._ground)
+        row = self._rows(view)
+        renewal = Renewal.of(done, source, atlas, self._prepared.thresholds, row)
         land, new = renewal.land, renewal.new
         vague = np.where(renewal.open, cv2.GaussianBlur(done.sky, (0, 0), _VAGUE), done.sky)
-        guides = guide(done.disparity, vague, self._rows(view))
+        guides = guide(done.disparity, vague, row)
         known = np.where((land & ~new)[..., None], source, np.float32(np.nan))
         suggested = self._completion.positions(view) * np.array(atlas.size, np.float32)
         alike = np.abs(np.log(done.disparity / np.maximum(atlas.disparity_at(suggested), 0.01))) < _ALIKE

@@ -36,6 +36,7 @@ _OPENED, _CLOSED = 5, 11  # pixels: smaller spots are left alone, gaps between o
 _BELIEVED, _DOUBT, _EVEN = 0.8, 0.9, 0.4  # trust in worn land, and its decay by octaves of streaking beyond this many
 _APPROACH = 0.5, 1.0  # decay by octaves that land has come nearer than where it was copied from, beyond so many
 _SKYLINE = 13  # pixels, square around the edge of sky and land in which copied land decides where it runs
+_MOVED = 4.0, 0.1  # decay by how far it is from its row of the photo, in heights of it, beyond so much
 _HOLE = 0.35, 0.1, 16.0  # trust in the completion beside what is known, far from it, and the pixels over which it falls
 
 
@@ -50,7 +51,7 @@ class Renewal:
     worn: Floats  # log2 of the larger magnification of what is known
 
     @classmethod
-    def of(cls, done: Completion, source: Floats, atlas: Atlas, varied: Floats) -> Renewal:
+    def of(cls, done: Completion, source: Floats, atlas: Atlas, varied: Floats, row: Floats) -> Renewal:
         """Decide for the completed view ``done``, which shows the positions ``source`` (h, w, 2) of ``atlas``."""
         land, known = done.sky < SKY, done.view.mask
         stretch = np.zeros((*land.shape, 2), np.float32)
@@ -70,6 +71,7 @@ class Renewal:
         new |= undecided
         nearer = np.log2(done.disparity / np.maximum(atlas.disparity_at(source), 0.01)) - _APPROACH[1]
         doubt = _DOUBT * np.maximum(streak - _EVEN, 0.0) + _APPROACH[0] * np.maximum(nearer, 0.0)
+        doubt += _MOVED[0] * np.maximum(np.abs(source[..., 1] / atlas.size[1] - row) - _MOVED[1], 0.0)
         away = cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 3)
         guessed = np.maximum(_HOLE[0] * np.exp(-away / _HOLE[2]), _HOLE[1])
         trust = np.where(known, _BELIEVED * np.exp(-doubt), guessed).astype(np.float32)
