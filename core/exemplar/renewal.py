@@ -36,7 +36,7 @@ _OPENED, _CLOSED = 5, 11  # pixels: smaller spots are left alone, gaps between o
 _BELIEVED, _DOUBT, _EVEN = 0.8, 0.9, 0.4  # trust in worn land, and its decay by octaves of streaking beyond this many
 _APPROACH = 0.5, 1.0  # decay by octaves that land has come nearer than where it was copied from, beyond so many
 _SKYLINE = 13  # pixels, square around the edge of sky and land in which copied land decides where it runs
-_MOVED = 4.0, 0.1  # decay by how far it is from its row of the photo, in heights of it, beyond so much
+_MOVED = 10.0, 0.06  # decay by how far it is from its row of the photo, in heights of it, beyond so much
 _HOLE = 0.35, 0.1, 16.0  # trust in the completion beside what is known, far from it, and the pixels over which it falls
 
 
