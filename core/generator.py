@@ -91,6 +91,6 @@ def on_gpu(generator: Generator) -> bool:
 
 
 SIZES = ("small", "base")  # of trained ones, each with its weights file
-# by name, the default first: "auto" is the best size for the machine; ``core.refiner.make_generator`` makes them
+# by name, the default first: "auto" is what flies best, exemplar synthesis; ``core.refiner.make_generator`` makes them
 GENERATORS = ("auto", "exemplar", *SIZES, "classical", "classic")
 WEIGHTS_SUFFIX = ".safetensors"  # of a file that takes a name's place

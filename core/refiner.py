@@ -26,7 +26,6 @@ from core.generator import GENERATORS, WEIGHTS_SUFFIX, Accelerated, on_gpu
 from core.keyframe import Keyframe, eight_bit
 from core.resolution import Resolution
 from core.warp import warp
-from core.weights import weights_path
 
 if TYPE_CHECKING:
     from core.camera import Camera
@@ -54,8 +53,8 @@ def make_generator(name: str) -> Generator:
         raise ValueError(f"no generator {name!r}: choose one of {', '.join(GENERATORS)}, or name a {WEIGHTS_SUFFIX} file")
     if name == ClassicalGenerator.name:
         return ClassicalGenerator()
-    if name == "exemplar":
-        from core.exemplar.generator import ExemplarGenerator
+    if name in {"auto", "exemplar"}:
+        from core.exemplar import ExemplarGenerator
 
         return ExemplarGenerator()
     if name == "classic":
@@ -66,13 +65,7 @@ def make_generator(name: str) -> Generator:
 
     from core.neural import NeuralGenerator
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    return NeuralGenerator.load(best_size(device) if name == "auto" else name, device)
-
-
-def best_size(device: str) -> str:
-    """Return the size that "auto" means on ``device``: on a GPU the largest whose weights are there, elsewhere "small"."""
-    return "base" if device == "cuda" and weights_path("generator_base").is_file() else "small"
+    return NeuralGenerator.load(name, "cuda" if torch.cuda.is_available() else "cpu")
 
 
 def refine(
