@@ -34,7 +34,10 @@ def picked(array: NDArray[_Scalar], shape: tuple[int, int]) -> NDArray[_Scalar]:
 class Look(Protocol):
     """A picture that is not stored but found in the start photo."""
 
-    scale: int  # times finer than ``Keyframe.image``
+    @property
+    def scale(self) -> int:
+        """Times that it is finer than ``Keyframe.image``."""
+        ...
 
     @property
     def nbytes(self) -> int:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SKY = 0.5  # alpha from which a pixel is sky
 _OPEN = 0.4, 0.6  # share of sky in what is behind a hole from which it begins to be, and is, sky
-# pixels at 256 a view from the known within which neighbours, beyond which the prior decides: between what is known, and outside of it
+# pixels at 256 a view from the known within which neighbours, beyond which the prior decides: where enclosed, and elsewhere
 _DISTANCE = (6.0, 36.0), (2.0, 14.0)
 _REMEMBER = 0.7  # of the neighbours' log disparity relative to the prior; at 1 a full turn would end ever farther away
 _SURFACE = 1.4  # ratio of disparities in 15 pixels up to which they are one surface

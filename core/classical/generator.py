@@ -87,10 +87,11 @@ class ClassicalGenerator:
     def fill(self, view: WarpedView, *, coarse: bool = False) -> Completion:
         """Complete ``view`` and renew nothing: holes are smooth. Raises RuntimeError when called before ``begin``.
 
-        Holes may be filled at half the resolution, ``coarse``: in 14 ms instead of 38 at 256x160.
+        Holes may be filled at half the resolution, ``coarse``, if sides are even: in 14 ms instead of 38 at 256x160.
         """
         if self._photo is None or self._prior is None:
             raise RuntimeError("ClassicalGenerator was called before begin(photo, seed)")
+        coarse = coarse and not any(side % 2 for side in view.mask.shape)
         small = halved(view) if coarse else view
         prior, inside = self._seen(small)
         view = _trusted(view, PriorView(*(doubled(part) for part in prior)) if coarse else prior)
@@ -109,7 +110,7 @@ class ClassicalGenerator:
         return Completion(view, filling.land, disparity, sky, view.debt, need, free, inside, self._photo)
 
     def _seen(self, view: WarpedView, *, anew: bool = False) -> tuple[PriorView, NDArray[np.float32]]:
-        """The prior as ``view`` sees it, and how much holes are enclosed; ``anew``, as a whole away from what is known."""
+        """Return the prior as ``view`` sees it, and how much holes are enclosed; ``anew``, it is whole away from what is known."""
         assert self._prior is not None  # noqa: S101 - asked for by ``fill`` alone
         inside = enclosed(view.mask)
         outside = np.maximum(1.0 - inside, remoteness(view.mask, inside)) if anew else 1.0 - inside
@@ -144,7 +145,7 @@ class ClassicalGenerator:
 
 
 def halved(view: WarpedView) -> WarpedView:
-    """Return ``view`` at half the resolution: means of what is known, but of disparities the farthest, as it is the background's."""
+    """Return ``view`` at half the resolution: means of what is known; of disparities the farthest, as the background goes on."""
     parts = np.dstack([view.image, view.sky, view.debt, view.mask.astype(np.float32)])
     sums = cv2.resize(parts, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     mask = sums[..., 5] > 0.0
@@ -155,7 +156,7 @@ def halved(view: WarpedView) -> WarpedView:
     farthest = land[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2).min(axis=(1, 3))
     disparity = np.where(mask & ~on_sky & np.isfinite(farthest), farthest, 0.0)
     backdrop = cv2.resize(view.backdrop, (columns, rows), interpolation=cv2.INTER_AREA)
-    image, sky, debt = mean[..., :3], mean[..., 3], mean[..., 4]
+    image, sky, debt = (np.asarray(part, np.float32) for part in (mean[..., :3], mean[..., 3], mean[..., 4]))
     return replace(
         view, image=image, disparity=disparity.astype(np.float32), sky=sky, debt=debt, mask=mask, backdrop=np.asarray(backdrop)
     )

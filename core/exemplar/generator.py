@@ -13,7 +13,7 @@ from core.classical.fill import SKY, nearest
 from core.exemplar.atlas import Atlas
 from core.exemplar.levels import guide
 from core.exemplar.look import CopiedLook
-from core.exemplar.renewal import Renewal, ground_of, grounded, thresholds, tidied
+from core.exemplar.renewal import BELIEVED, Renewal, ground_of, grounded, thresholds, tidied
 from core.exemplar.sampling import gathered
 from core.exemplar.synthesis import Synthesis, Wanted
 from core.exemplar.tone import LARGEST, toned
@@ -50,88 +50,89 @@ class ExemplarGenerator:
         self._photo: Keyframe | None = None
         self._prepared: _Prepared | None = None
         self._seed = 0
-        self._ground = 0.0
 
     def begin(self, photo: Keyframe, seed: int) -> None:
-        """Take up ``photo``; it is prepared when the first view comes in."""
+        """Take up ``photo``; what is copied from is prepared when the first view comes in, behind the first moments of flight."""
         self._completion.begin(photo, seed)
         self._photo, self._prepared = photo, None
-        self._seed = seed % 2**32
-        self._ground = ground_of(photo)
+        self._seed = seed % 2**32  # any whole number will do
 
     def __call__(self, view: WarpedView) -> RefinedView:
         """Complete ``view`` and renew what is worn; what is neither comes back as it was.
 
-        Raises RuntimeError when called before ``begin``.
+        Raises RuntimeError when called before ``begin``, and ValueError when ``view`` does not say what it was sampled from.
         """
         if self._photo is None:
             raise RuntimeError("ExemplarGenerator was called before begin(photo, seed)")
+        if view.dome is None:
+            raise ValueError("this view does not say which sky it is before: let core.compose.compose make it")
         if self._prepared is None or self._prepared.shape != view.mask.shape:
-            self._prepared = _Prepared.of(self._photo, view, self._seed)
-        atlas, synthesis = self._prepared.atlas, self._prepared.synthesis
-        source, tone = carried(view, atlas)
-        done = grounded(tidied(self._completion.fill(view, coarse=True)), self._ground)
-        row = self._rows(view)
-        renewal = Renewal.of(done, source, atlas, self._prepared.thresholds, row)
-        land, new = renewal.land, renewal.new
-        vague = np.where(renewal.open, cv2.GaussianBlur(done.sky, (0, 0), _VAGUE), done.sky)
-        guides = guide(done.disparity, vague, row)
-        known = np.where((land & ~new)[..., None], source, np.float32(np.nan))
-        suggested = self._completion.positions(view) * np.array(atlas.size, np.float32)
-        alike = np.abs(np.log(done.disparity / np.maximum(atlas.disparity_at(suggested), 0.01))) < _ALIKE
-        holes = new & ~done.view.mask & (done.enclosed < _OUTSIDE) & alike
-        known[holes] = suggested[holes]
-        labels = synthesis(Wanted(eight_bit(done.land), guides, renewal.trust, new, known))
-        source = np.where(new[..., None], labels.astype(np.float32) + np.float32(0.5), source)
-        sky = np.where(renewal.open, atlas.sky_at(source), done.sky)
-        done = tidied(replace(done, sky=sky))
-        land = done.sky < SKY
-        source = _over_skyline(source, land)
-        bare = np.ascontiguousarray(atlas.read(source, atlas.level(1.0))[..., :3])
-        tone = self._toned(done, renewal, tone, land, labels, bare)
-        colours = bare * np.float32(1.0 / 255.0) + tone
-        sky = done.sky[..., None]
+            self._prepared = _Prepared(self._photo, view.mask.shape, self._seed)
+        prepared = self._prepared
+        source, tone = carried(view, prepared.atlas)
+        done = grounded(tidied(self._completion.fill(view, coarse=True)), prepared.ground)
+        row = prepared.rows(view)
+        renewal = Renewal.of(done, source, prepared.atlas, prepared.thresholds, row)
+        labels = prepared.synthesis(self._wanted(done, renewal, source, row))
+        copied = labels.astype(np.float32) + np.float32(0.5)
+        source = np.where(renewal.new[..., None], copied, source)
+        done = tidied(replace(done, sky=np.where(renewal.open, prepared.atlas.sky_at(source), done.sky)))
+        source = _over_skyline(source, done.sky < SKY)
+        bare = np.ascontiguousarray(prepared.atlas.read(source, prepared.atlas.level(1.0))[..., :3])
+        tone = prepared.toned(done, renewal, tone, labels, bare)
+        colours, sky = bare * np.float32(1.0 / 255.0) + tone, done.sky[..., None]
         image = np.clip(colours + sky * (view.backdrop - colours), 0.0, 1.0).astype(np.float32)
-        return RefinedView(image, done.disparity, done.sky, renewal.worn, CopiedLook.of(atlas, view.dome, source, tone))
+        look = CopiedLook.of(prepared.atlas, view.dome, source, tone)
+        return RefinedView(image, done.disparity, done.sky, renewal.worn, look)
 
-    def _rows(self, view: WarpedView) -> Floats:
-        """Row of the photo, [0, 1], that lies in the direction of each pixel of ``view``, (h, w)."""
-        lens = self._photo.camera.intrinsics
-        height, width = view.mask.shape
-        x, y, z = np.moveaxis(
-            view.camera.rays(width, height).astype(np.float32) @ view.camera.rotation.T.astype(np.float32), -1, 0
-        )
-        return np.clip(lens.cy + lens.fy * y / np.maximum(np.hypot(x, z), 1e-3), 0.0, 1.0).astype(np.float32)
-
-    def _toned(
-        self, done: Completion, renewal: Renewal, tone: Floats, land: Flags, labels: NDArray[np.int32], bare: Bytes
-    ) -> Floats:
-        known, trust = done.view.mask, renewal.trust
-        hold = np.where(known, np.clip(trust / _HOLD[0], _HOLD[1], _HOLD[2]), _HOLD[3]).astype(np.float32)
-        missing = np.clip(done.land - bare * np.float32(1.0 / 255.0), -LARGEST, LARGEST)
-        reach = np.where(known, _REACH[0] + _REACH[1] * (1.0 - np.minimum(trust / 0.8, 1.0)), _REACH[2])
-        exemplar = self._prepared.synthesis.levels[0].picture
-        return toned(tone, hold[..., None] * missing, reach, land, renewal.new & land, labels, bare, exemplar)
+    def _wanted(self, done: Completion, renewal: Renewal, source: Floats, row: Floats) -> Wanted:
+        """Say what the view should show; large holes are suggested what the photo shows in their direction, at their distance."""
+        assert self._prepared is not None  # noqa: S101 - there is no view without
+        atlas, new = self._prepared.atlas, renewal.new
+        sky = np.where(renewal.open, cv2.GaussianBlur(done.sky, (0, 0), _VAGUE), done.sky).astype(np.float32)
+        suggested = self._completion.positions(done.view) * np.array(atlas.size, np.float32)
+        apart = np.abs(np.log(done.disparity / np.maximum(atlas.disparity_at(suggested), 0.01)))
+        holes = new & ~done.view.mask & (done.enclosed < _OUTSIDE) & (apart < _ALIKE)
+        known = np.where((renewal.land & ~new)[..., None], source, np.float32(np.nan))
+        known[holes] = suggested[holes]
+        return Wanted(eight_bit(done.land), guide(done.disparity, sky, row), renewal.trust, new, known)
 
 
 class _Prepared:
-    """A photo, ready for views of one shape."""
+    """A photo, ready for views of one shape (height, width) that see as much of it as fits their shape."""
 
-    def __init__(self, atlas: Atlas, shape: tuple[int, int], seed: int) -> None:
-        self.atlas, self.shape = atlas, shape
-        self.synthesis = Synthesis(atlas)
-        self.thresholds = thresholds(atlas, seed)
+    def __init__(self, photo: Keyframe, shape: tuple[int, ...], seed: int) -> None:
+        self.shape, self._lens = shape, photo.camera.intrinsics
+        across = self._lens.covered_by(shape[1] / shape[0]).fx / self._lens.fx
+        self.atlas = Atlas.of([photo], round(shape[1] * across))
+        self.synthesis = Synthesis(self.atlas)
+        self.thresholds = thresholds(self.atlas, seed)
+        self.ground = ground_of(photo)
 
-    @classmethod
-    def of(cls, photo: Keyframe, view: WarpedView, seed: int) -> _Prepared:
-        """Prepare ``photo`` at the density of views of the shape of ``view`` that see as much of it as fits their shape."""
-        height, width = view.mask.shape
-        lens = photo.camera.intrinsics
-        return cls(Atlas.of([photo], round(width * lens.covered_by(width / height).fx / lens.fx)), (height, width), seed)
+    def rows(self, view: WarpedView) -> Floats:
+        """Row of the photo, [0, 1], that lies in the direction of each pixel of ``view``, (h, w)."""
+        rays = view.camera.rays(self.shape[1], self.shape[0]).astype(np.float32)
+        x, y, z = np.moveaxis(rays @ view.camera.rotation.T.astype(np.float32), -1, 0)
+        row = self._lens.cy + self._lens.fy * y / np.maximum(np.hypot(x, z), 1e-3)
+        return np.asarray(np.clip(row, 0.0, 1.0), np.float32)
+
+    def toned(self, done: Completion, renewal: Renewal, tone: Floats, labels: NDArray[np.int32], bare: Bytes) -> Floats:
+        """Return the tone with that of new land: what ``bare`` copies (h, w, 3) lack of old colours that are trusted."""
+        known, trust, land = done.view.mask, renewal.trust, done.sky < SKY
+        hold = np.where(known, np.clip(trust / _HOLD[0], _HOLD[1], _HOLD[2]), _HOLD[3]).astype(np.float32)
+        missing = np.clip(done.land - bare * np.float32(1.0 / 255.0), -LARGEST, LARGEST)
+        reach = np.where(known, _REACH[0] + _REACH[1] * (1.0 - np.minimum(trust / BELIEVED, 1.0)), _REACH[2]).astype(np.float32)
+        exemplar = self.synthesis.levels[0].picture
+        return toned(tone, hold[..., None] * missing, reach, land, renewal.new & land, labels, bare, exemplar)
 
 
 def carried(view: WarpedView, atlas: Atlas) -> tuple[Floats, Floats]:
-    """What ``view`` shows: positions in ``atlas`` (h, w, 2), and the tone (h, w, 3) of keyframes that have one."""
+    """Return what ``view`` shows: positions in ``atlas`` (h, w, 2), and the tone (h, w, 3) of keyframes that have one.
+
+    Raises ValueError when ``view`` does not say what it was sampled from.
+    """
+    if view.layer is None:
+        raise ValueError("this view does not say what it was sampled from: let core.compose.compose make it")
     source, tone = np.zeros((*view.mask.shape, 2), np.float32), np.zeros((*view.mask.shape, 3), np.float32)
     lookup = view.layer.lookup
     for slot, keyframe in enumerate(view.layer.keyframes):

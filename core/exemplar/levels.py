@@ -215,4 +215,5 @@ def _rarity(looks: Floats, columns: int) -> Floats:
         apart = squares[part, None] + squares - 2.0 * (flat[part] @ flat.T)
         apart[(np.abs(y[part, None] - y) < PATCH) & (np.abs(x[part, None] - x) < PATCH)] = np.inf
         out[part] = apart.min(axis=1)
+    out[~np.isfinite(out)] = 0.0  # a photo so small that all patches overlap
     return unfolded(out.reshape(height, -1), columns).ravel()

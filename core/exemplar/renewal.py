@@ -33,7 +33,7 @@ _VARIED, _CELL = (
     16,
 )  # share by which these vary, by place in the photo, pixels: no front is seen, and no patch is cut in two
 _OPENED, _CLOSED = 5, 11  # pixels: smaller spots are left alone, gaps between others renewed with them
-_BELIEVED, _DOUBT, _EVEN = 0.8, 0.9, 0.4  # trust in worn land, and its decay by octaves of streaking beyond this many
+BELIEVED, _DOUBT, _EVEN = 0.8, 0.9, 0.4  # trust in worn land, and its decay by octaves of streaking beyond this many
 _APPROACH = 0.5, 1.0  # decay by octaves that land has come nearer than where it was copied from, beyond so many
 _SKYLINE = 13  # pixels, square around the edge of sky and land in which copied land decides where it runs
 _MOVED = 10.0, 0.06  # decay by how far it is from its row of the photo, in heights of it, beyond so much
@@ -74,7 +74,7 @@ class Renewal:
         doubt += _MOVED[0] * np.maximum(np.abs(source[..., 1] / atlas.size[1] - row) - _MOVED[1], 0.0)
         away = cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 3)
         guessed = np.maximum(_HOLE[0] * np.exp(-away / _HOLE[2]), _HOLE[1])
-        trust = np.where(known, _BELIEVED * np.exp(-doubt), guessed).astype(np.float32)
+        trust = np.where(known, BELIEVED * np.exp(-doubt), guessed).astype(np.float32)
         return cls(land, new, undecided, trust, np.where(known & land & ~new, worn, np.float32(0.0)))
 
 
@@ -97,7 +97,7 @@ def ground_of(photo: Keyframe) -> float:
 
 
 def grounded(done: Completion, ground: float) -> Completion:
-    """Let new land below the horizon be no lower than ``ground`` (scene units below the camera) and some: flights end in no pit."""
+    """Let new land below the horizon lie little lower than ``ground``, scene units below the camera: flights end in no pit."""
     view = done.view
     height, width = view.mask.shape
     down = view.camera.rays(width, height).astype(np.float32) @ view.camera.rotation[1].astype(np.float32)
@@ -124,7 +124,7 @@ def tidied(done: Completion) -> Completion:
 
 
 def _small(where: Flags, share: float) -> Flags:
-    """Connected parts of ``where`` (h, w) that are smaller than ``share`` of it all."""
+    """Return the connected parts of ``where`` (h, w) that are smaller than ``share`` of it all."""
     _, labels, statistics, _ = cv2.connectedComponentsWithStats(where.astype(np.uint8), connectivity=4)
     return where & (np.asarray(statistics)[:, cv2.CC_STAT_AREA][np.asarray(labels)] < share * where.size)
 

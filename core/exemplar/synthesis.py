@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from core.exemplar.coherence import NOWHERE, settle, vote
-from core.exemplar.levels import LEVELS, SEARCHED, Level, levels_of, subdued
+from core.exemplar.levels import LEVELS, SEARCHED, levels_of, subdued
 from core.exemplar.search import TRUSTED, Search
 
 if TYPE_CHECKING:
@@ -46,6 +46,19 @@ class Wanted:
     new: Flags  # what is to be renewed
     source: Floats  # (h, w, 2) what is shown elsewhere, and what might be where it is new; nan off the land
 
+    def padded(self) -> Wanted:
+        """Return the same with sides that can be halved to the coarsest level; what is added is not new."""
+        height, width = self.new.shape
+        below, right = -height % 2 ** (LEVELS - 1), -width % 2 ** (LEVELS - 1)
+        if not below and not right:
+            return self
+        repeated = (
+            np.pad(part, ((0, below), (0, right), *((0, 0),) * (part.ndim - 2)), mode="edge")
+            for part in (self.picture, self.guides, self.trust)
+        )
+        new = np.pad(self.new, ((0, below), (0, right)))
+        return Wanted(*repeated, new, np.pad(self.source, ((0, below), (0, right), (0, 0)), constant_values=np.nan))
+
     def at(self, number: int) -> Wanted:
         """Return the same at a coarser level."""
         if number == 0:
@@ -67,7 +80,9 @@ class Synthesis:
         self._searches = {number: Search(self.levels[number]) for number in range(SEARCHED, LEVELS)}
 
     def __call__(self, wanted: Wanted) -> Labels:
-        """Return the positions (h, w, 2: x, y) that are shown: new ones where they are wanted, else as they were, or ``NOWHERE``."""
+        """Return the positions (h, w, 2: x, y) that are shown: new ones where wanted, else as they were, or ``NOWHERE``."""
+        height, width = wanted.new.shape
+        wanted = wanted.padded()
         labels, picture = None, None
         for number in reversed(range(LEVELS)):
             here = wanted.at(number)
@@ -86,7 +101,7 @@ class Synthesis:
             else:
                 self._settle(number, here, trust, labels, picture)
         assert labels is not None  # noqa: S101 - there is more than one level
-        return labels
+        return np.ascontiguousarray(labels[:height, :width])
 
     def _search(self, number: int, wanted: Wanted, trust: Numbers, labels: Labels, picture: Bytes) -> None:
         """Find ``labels`` for what is new at a coarse level, and paint ``picture`` with them."""
