@@ -78,7 +78,7 @@ def _paint(view: WarpedView, lookup: Lookup, pixels: NDArray[np.intp], source: _
     """Put what ``source`` shows of ``pixels`` (flat indices) into the arrays of ``view``."""
     keyframe = source.keyframe
     uv = lookup.uv.reshape(-1, 2)[pixels]
-    stretch = lookup.stretch.ravel()[pixels] * np.float32(keyframe.disparity.shape[1] / keyframe.columns)
+    stretch = lookup.stretch.ravel()[pixels] * np.float32(keyframe.disparity.shape[1] / keyframe.image.shape[1])
     texel = _sampled(keyframe, uv, stretch, source.bilinear)
     image, alpha, backdrop = texel[:, :3], texel[:, 3], view.backdrop.reshape(-1, 3)[pixels]
     on_sky = lookup.disparity.ravel()[pixels] == 0.0

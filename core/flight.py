@@ -57,6 +57,7 @@ class FlightSettings:
     refine_larger: bool = True  # where a GPU leaves time for it
     lockstep: bool = False
     seed: int = 0
+    canvas: tuple[int, int] = (0, 0)  # that pictures are shown on, (width, height); keyframes are shown as finely as it needs
     world_bytes: int = BUDGET_BYTES  # memory for keyframes; the farthest are forgotten beyond it
     replay: FlightLog | None = None  # of a flight that is to be flown again, whatever is steered
 
@@ -115,6 +116,7 @@ class Flight:
             settings.refine_size,
             lockstep=settings.lockstep or settings.replay is not None,
             larger=settings.refine_larger,
+            canvas=settings.canvas,
         )
         self.refiner.begin(settings.seed)
         self._refined_at, self._refined_from = -math.inf, self.craft.camera.position

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 _serial = count()
 _FARTHEST = np.float32(0.01)  # disparity
+FINER = 4  # times finer than ``image`` a look counts as, however finely it is shown: choices must not depend on that
 
 
 def eight_bit(image: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -32,20 +33,15 @@ def picked(array: NDArray[_Scalar], shape: tuple[int, int]) -> NDArray[_Scalar]:
 
 
 class Look(Protocol):
-    """A picture that is not stored but found in the start photo."""
-
-    @property
-    def scale(self) -> int:
-        """Times that it is finer than ``Keyframe.image``."""
-        ...
+    """A picture that is not stored but found in the start photo, as finely as is wanted."""
 
     @property
     def nbytes(self) -> int:
         """Memory held, bytes."""
         ...
 
-    def picture(self, camera: Camera, sky: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Return colours and sky (h, w, 4) as ``camera`` sees them, as finely as they are shown; ``sky`` (h, w) at rest."""
+    def picture(self, camera: Camera, sky: NDArray[np.float32], scale: int) -> NDArray[np.uint8]:
+        """Return colours and sky (scale h, scale w, 4) as ``camera`` sees them; ``sky`` (h, w) in [0, 1]."""
         ...
 
 
@@ -63,12 +59,20 @@ class Keyframe:
     sky: NDArray[np.float32]  # (h, w), [0, 1] soft alpha
     debt: NDArray[np.float32]  # (h, w), detail debt: log2 of the magnification since a pixel was last synthesised
     look: Look | None = None  # where the picture is found at full resolution; None: ``image`` is all there is
+    magnification: int = 1  # times finer than ``image`` at which it is shown, if it has a look; nothing else depends on it
     serial: int = field(default_factory=lambda: next(_serial))  # identity for caches, grows with age
 
     @property
     def columns(self) -> int:
-        """Width of the picture as it is shown, pixels."""
-        return self.image.shape[1] * (self.look.scale if self.look is not None else 1)
+        """Width that the picture counts as, pixels, where it is asked which keyframe is finer."""
+        width: int = self.image.shape[1]
+        return width if self.look is None else FINER * width
+
+    @property
+    def shown_size(self) -> tuple[int, int]:
+        """(width, height) of the picture as it is shown, pixels."""
+        height, width = self.image.shape[:2]
+        return width * self.magnification, height * self.magnification
 
     @property
     def nbytes(self) -> int:

@@ -24,7 +24,8 @@ from core.flight_log import Arrival
 from core.frame import Layer
 from core.generator import GENERATORS, WEIGHTS_SUFFIX, Accelerated, on_gpu
 from core.keyframe import Keyframe, eight_bit
-from core.resolution import Resolution
+from core.resolution import Resolution, magnification
+from core.texels import shown
 from core.warp import warp
 
 if TYPE_CHECKING:
@@ -78,23 +79,24 @@ def refine(
     return _completed(_Job(camera, world.choose(camera), size), generator, dome, warper)
 
 
-def _completed(job: _Job, generator: Generator, dome: Dome, warper: Warper) -> Keyframe | None:
+def _completed(job: _Job, generator: Generator, dome: Dome, warper: Warper, finer: int = 1) -> Keyframe | None:
     lookup = warp(job.keyframes, job.camera, job.size, warper)
     view = generator(compose(Layer(job.keyframes, lookup), job.camera, dome))
-    keyframe = as_keyframe(job.camera, view)
+    keyframe = as_keyframe(job.camera, view, finer)
     if keyframe is not None:
         warper.prepare(keyframe)  # here, or the display would wait for it
     return keyframe
 
 
-def as_keyframe(camera: Camera, view: RefinedView) -> Keyframe | None:
-    """Turn the refined ``view`` of ``camera`` into a keyframe at 8 bits; None when it is not finite."""
+def as_keyframe(camera: Camera, view: RefinedView, finer: int = 1) -> Keyframe | None:
+    """Turn the refined ``view`` of ``camera`` into a keyframe at 8 bits, shown ``finer`` if it has a look; None if not finite."""
     if not all(np.isfinite(array).all() for array in (view.image, view.disparity, view.sky, view.debt)):
         return None
     image = eight_bit(view.image)
     disparity = np.clip(view.disparity, 0.01, 1.0).astype(np.float32)
     sky = np.clip(view.sky, 0.0, 1.0).astype(np.float32)
-    keyframe = Keyframe(camera, image, disparity, sky, np.maximum(view.debt, 0.0).astype(np.float32), view.look)
+    debt = np.maximum(view.debt, 0.0).astype(np.float32)
+    keyframe = Keyframe(camera, image, disparity, sky, debt, view.look, finer if view.look is not None else 1)
     _ = keyframe.mesh  # built here, or the display would stall for it: 4 ms
     return keyframe
 
@@ -122,6 +124,7 @@ class Refiner:
 
     In lockstep there is no thread, and a keyframe is made when it is collected.
 
+    ``picture_size`` is the (width, height) of what was made last as it is shown, until then of views.
     ``last_error`` is one line about the latest failure, the warper's included, None before any; ``failures`` counts keyframes
     that were not made.
     """
@@ -136,22 +139,25 @@ class Refiner:
         *,
         lockstep: bool = False,
         larger: bool = True,
+        canvas: tuple[int, int] = (0, 0),
     ) -> None:
         """``begin`` before the first keyframe, unless ``generator`` has begun.
 
         ``size`` is the (width, height) of new keyframes. On a GPU, but not in lockstep, they are as much ``larger`` as there is
-        time for.
+        time for. Those found in the photo are shown as finely as a ``canvas`` (width, height) needs, which may change.
         """
         self.last_error: str | None = None
         self.failures = 0
         self._world, self._generator, self._dome, self._warper = world, generator, dome, warper
         self._resolution = Resolution(size, adaptive=larger and not lockstep and on_gpu(generator))
         self._told: str | None = None  # why the processor warps
+        self.canvas, self.picture_size = canvas, size
         self._seed = 0
         self._failed_in_a_row = 0
         self._made: deque[float] = deque(maxlen=256)
         self._wake = threading.Condition()
         self._job: _Job | None = None  # that was asked for and is not collected
+        self._ahead: tuple[Keyframe, ...] = ()  # that will be shown soon
         self._closed = False
         self._thread: threading.Thread | None = None
         if not lockstep:
@@ -188,11 +194,16 @@ class Refiner:
         return self._job is not None
 
     def submit(self, camera: Camera) -> None:
-        """Ask for the keyframe of ``camera``, unless there is one already or ``busy``. Never waits."""
-        if self.busy or self._world.sees(camera):
+        """Ask for the keyframe of ``camera``, unless there is one already or ``busy``. Never waits.
+
+        Meanwhile what the world shows there is made ready for the display.
+        """
+        if self.busy:
             return
         with self._wake:
-            self._job = _Job(camera, self._world.choose(camera), self.size)
+            self._ahead = self._world.choose(camera)
+            if not self._world.sees(camera):
+                self._job = _Job(camera, self._ahead, self.size)
             self._wake.notify()
 
     def collect(self, like: Outcome | None = None) -> Outcome | None:
@@ -254,7 +265,9 @@ class Refiner:
         """Make the keyframe of ``job``; None when that failed, which is counted and reported."""
         began = time.perf_counter()
         try:
-            keyframe = _completed(job, self._generator, self._dome, self._warper)
+            keyframe = _completed(job, self._generator, self._dome, self._warper, magnification(job.size, self.canvas))
+            if keyframe is not None and self._thread is not None:
+                shown(keyframe)
         except DeviceError as error:
             self._retreat(error)
             return None
@@ -264,20 +277,35 @@ class Refiner:
         if keyframe is None:
             self._failed("the refined view is not finite")
         else:
+            self.picture_size = keyframe.shown_size
             self._resolution.measured(time.perf_counter() - began)
         if self._warper.fallback != self._told:
             self._told = self.last_error = self._warper.fallback
         return keyframe
 
     def _run(self) -> None:
-        while (job := self._next()) is not None:
-            job.outcome = self._made_of(job)
+        while self._waited():
+            self._make_ready()
+            job = self._job
+            if job is not None and job.outcome is None:
+                job.outcome = self._made_of(job)
 
-    def _next(self) -> _Job | None:
-        """Wait for something to do; None when closed."""
+    def _waited(self) -> bool:
+        """Wait for something to do; False when closed."""
         with self._wake:
-            self._wake.wait_for(lambda: self._closed or (self._job is not None and self._job.outcome is None))
-            return None if self._closed else self._job
+            self._wake.wait_for(lambda: self._closed or self._ahead or (self._job is not None and self._job.outcome is None))
+            return not self._closed
+
+    def _make_ready(self) -> None:
+        """Do for keyframes what the display would wait for: those that it showed long ago have let their pictures go."""
+        keyframes, self._ahead = self._ahead, ()
+        try:
+            for keyframe in keyframes:
+                if keyframe is not self._world.photo:
+                    self._warper.prepare(keyframe)
+                    shown(keyframe)
+        except Exception as error:  # noqa: BLE001  as in ``_refined``
+            self._failed(_one_line(error))
 
     def _failed(self, reason: str) -> None:
         self.failures += 1

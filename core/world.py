@@ -91,12 +91,16 @@ class World:
             self._entries = self._within_budget((*rested, entry), keyframe.camera)
         return True
 
-    def _wake(self, keyframe: Keyframe) -> None:
-        """Let ``keyframe`` be the last to rest."""
+    def _wake(self, *keyframes: Keyframe) -> None:
+        """Let ``keyframes`` be the last to rest; those that have been awake for longest do so in their place."""
         with self._lock:
-            if keyframe.serial in self._lately:
-                self._lately.remove(keyframe.serial)
-            self._lately.append(keyframe.serial)
+            before = set(self._lately)
+            for keyframe in keyframes:
+                if keyframe.serial in self._lately:
+                    self._lately.remove(keyframe.serial)
+                self._lately.append(keyframe.serial)
+            if not before <= set(self._lately):
+                self._entries = tuple(self._rested(entry) for entry in self._entries)
 
     def _rested(self, entry: _Entry) -> _Entry:
         """Swap a keyframe not added or chosen lately for a copy without mesh and textures, which then go with the original."""
@@ -148,8 +152,7 @@ class World:
             chosen = [int(np.argmin(cost))]
         chosen.sort(key=lambda i: -float(views[i].mean() + bonus[i]))
         keyframes = tuple(entries[i].keyframe for i in chosen)
-        for keyframe in keyframes:
-            self._wake(keyframe)
+        self._wake(*keyframes)
         return keyframes
 
     def _cost(self, entries: tuple[_Entry, ...], camera: Camera) -> NDArray[np.float64]:

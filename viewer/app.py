@@ -115,7 +115,7 @@ class App:
     def load(self, photo: Path) -> None:
         """Prepare ``photo`` behind what is on the screen; the flight changes when it is ready."""
         width, height = self.stage.size
-        self._loader.load(photo, width / height, self.quality.lookup(width, height))
+        self._loader.load(photo, self.quality.canvas(width, height), self.quality.lookup(width, height))
         self.meters.loading = f"opening {photo.name}"
         if self.flight is None:  # no instruments yet that would show it
             self.hud.say(self.meters.loading, seconds=math.inf)
@@ -233,6 +233,7 @@ class App:
         width, height = self.stage.size
         if self.flight is not None:
             self.stage.fit(self.quality.canvas(width, height))
+            self.flight.refiner.canvas = self.stage.canvas.size
             frame = self.flight.frame(self.quality.lookup(width, height))
             self.times.mark(Part.WARP)
             self._note(frame)

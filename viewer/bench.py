@@ -208,7 +208,7 @@ def flying(keyframe: Keyframe, generator: Generator, context: moderngl.Context) 
     from viewer.rehearsal import rehearsal
     from viewer.renderer import Renderer
 
-    flight = Flight(keyframe, generator, FlightSettings(SIZE[0] / SIZE[1]))
+    flight = Flight(keyframe, generator, FlightSettings(SIZE[0] / SIZE[1], canvas=SIZE))
     try:
         rig = Rig(flight, Renderer(context, flight.dome), context, context.framebuffer([context.texture(SIZE, 4)]))
         flight.engage("autopilot")

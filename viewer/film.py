@@ -169,7 +169,8 @@ def flight_of(
         again = _flown_again(keyframe, generator, record, photo, options)
         if again is not None:
             return again
-    settings = FlightSettings(options.size[0] / options.size[1], refine_size, lockstep=True, seed=options.seed)
+    aspect = options.size[0] / options.size[1]
+    settings = FlightSettings(aspect, refine_size, lockstep=True, seed=options.seed, canvas=options.size)
     flight = Flight(keyframe, generator, settings)
     flight.pilot = pilot
     return flight
@@ -188,6 +189,7 @@ def _flown_again(
         record.refine_size,
         lockstep=True,
         seed=record.origin.seed,
+        canvas=options.size,
         world_bytes=record.world_bytes,
         replay=record.log,
     )

@@ -88,8 +88,8 @@ def generator_of(options: ExportOptions | FilmOptions | FlyOptions) -> tuple[Gen
     return generator, notice
 
 
-def prepare(path: Path, options: FlyOptions, aspect: float, lookup: tuple[int, int]) -> Loaded:
-    """Make a flight that will not stutter: every kernel it needs has run once at the size it will have."""
+def prepare(path: Path, options: FlyOptions, canvas: tuple[int, int], lookup: tuple[int, int]) -> Loaded:
+    """Make a flight that will not stutter: every kernel it needs has run once at the size it will have, (width, height)."""
     from core.flight import Flight, FlightSettings
     from core.generator import on_gpu
     from core.world import BUDGET_BYTES, LARGE_BUDGET_BYTES
@@ -97,7 +97,8 @@ def prepare(path: Path, options: FlyOptions, aspect: float, lookup: tuple[int, i
     photo, keyframe, notice = keyframe_of(path, options)
     generator, doubt = generator_of(options)
     world_bytes = LARGE_BUDGET_BYTES if on_gpu(generator) else BUDGET_BYTES
-    flight = Flight(keyframe, generator, FlightSettings(aspect, seed=options.seed, world_bytes=world_bytes))
+    settings = FlightSettings(canvas[0] / canvas[1], seed=options.seed, canvas=canvas, world_bytes=world_bytes)
+    flight = Flight(keyframe, generator, settings)
     flight.warm_up(lookup)
     for name in ("viewer.capture", "av", "viewer.panel.pages"):  # for which the first recording, and panel, would wait 0.2 s
         importlib.import_module(name)
@@ -119,12 +120,12 @@ class Loader:
         self._pending: Future[Loaded] | None = None
         self.path: Path | None = None
 
-    def load(self, path: Path, aspect: float, lookup: tuple[int, int]) -> None:
+    def load(self, path: Path, canvas: tuple[int, int], lookup: tuple[int, int]) -> None:
         """Begin to prepare ``path``."""
         if self._pending is not None and not self._pending.cancel():
             self._pending.add_done_callback(_closed)  # nobody will fly it, and its refiner has a thread
         self.path = path
-        self._pending = self._pool.submit(prepare, path, self._options, aspect, lookup)
+        self._pending = self._pool.submit(prepare, path, self._options, canvas, lookup)
 
     @property
     def busy(self) -> bool:

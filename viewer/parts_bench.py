@@ -279,7 +279,7 @@ def flying(rig: Rig, photo: Keyframe) -> Iterable[Figure]:
 
     size = TARGETS[FLOWN]
     lookup = Quality(rung=0).lookup(*size)
-    flight = Flight(photo, make_generator("auto"), FlightSettings(size[0] / size[1], REFINED, refine_larger=False))
+    flight = Flight(photo, make_generator("auto"), FlightSettings(size[0] / size[1], REFINED, refine_larger=False, canvas=size))
     renderer = Renderer(rig.context, flight.dome)
     times = [0.0]
     try:

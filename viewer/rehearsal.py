@@ -36,8 +36,8 @@ def rehearsal(flight: Flight, size: tuple[int, int]) -> Iterator[Frame]:
 
 
 def _refined(flight: Flight) -> Keyframe:
-    """Return a grey wall, as large as the keyframes that the refiner is going to make."""
-    width, height = flight.refiner.size
+    """Return a grey wall, as large as the pictures of keyframes that the refiner is going to make."""
+    width, height = flight.refiner.picture_size
     image = np.full((height, width, 3), 128, np.uint8)
     disparity, nothing = np.full((height, width), 0.5, np.float32), np.zeros((height, width), np.float32)
     return Keyframe(flight.forecast(), image, disparity, nothing, nothing)

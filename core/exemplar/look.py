@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     Bytes = NDArray[np.uint8]
     Floats = NDArray[np.float32]
 
-SCALE = 4
 _FOLD = 256  # pixel lists are sampled as pictures of this width
 _BESIDE = np.ones((3, 3), np.uint8)
 
@@ -38,7 +37,6 @@ class CopiedLook:
     dome: Dome
     source: NDArray[np.uint16]  # (h, w, 2), position in the unfolded photo, all of it being 65535
     tone: NDArray[np.int8]  # (h, w, 3), ``LARGEST`` being 127
-    scale: int = SCALE
 
     @classmethod
     def of(cls, atlas: Atlas, dome: Dome, source: Floats, tone: Floats) -> CopiedLook:
@@ -61,12 +59,12 @@ class CopiedLook:
         """The tone, (h, w, 3) in [-LARGEST, LARGEST]."""
         return self.tone * np.float32(LARGEST / 127.0)
 
-    def picture(self, camera: Camera, sky: Floats) -> Bytes:
+    def picture(self, camera: Camera, sky: Floats, scale: int) -> Bytes:
         """Return colours and sky (scale h, scale w, 4) as ``camera`` sees them; ``sky`` (h, w) in [0, 1]."""
         height, width = sky.shape
-        size = self.scale * width, self.scale * height
+        size = scale * width, scale * height
         positions = self.positions
-        out = magnified(self.atlas, positions, self.scale)
+        out = magnified(self.atlas, positions, scale)
         other = (sky - self.atlas.sky_at(positions))[..., None]
         extra = np.rint(255.0 * np.concatenate([self.tones, other], axis=2)).astype(np.int16)
         out = np.asarray(cv2.add(out, cv2.resize(extra, size, interpolation=cv2.INTER_LINEAR), dtype=cv2.CV_8U), np.uint8)

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from core.errors import DeviceError
-from core.texels import texels
+from core.texels import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,14 +64,14 @@ class Device:
         return found
 
     def picture(self, keyframe: Keyframe) -> Any | None:  # noqa: ANN401
-        """Return the finest ``core.texels`` of a keyframe, (h, w, 4) uint8, if ``keep_picture`` has brought them there."""
+        """Return what is shown of a keyframe at its finest, (h, w, 4) uint8, if ``keep_picture`` has brought them there."""
         with self._lock:
             return self._pictures.get(keyframe)
 
     def keep_picture(self, keyframe: Keyframe, stream: Any) -> None:  # noqa: ANN401
         """Copy the picture of ``keyframe`` to the device, where it stays as long as the keyframe lives; wait for that."""
         if self.picture(keyframe) is None:
-            found = self._copied_there(np.ascontiguousarray(texels(keyframe)[0]), stream)
+            found = self._copied_there(np.ascontiguousarray(shown(keyframe)[0]), stream)
             stream.synchronize()
             with self._lock:
                 self._pictures[keyframe] = found

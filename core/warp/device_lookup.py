@@ -20,7 +20,7 @@ class DeviceLookup(Lookup):
 
     ``texels`` is its CuPy array (height, width, 4) float32: u, v, disparity, slot (-1 in holes). It is filled by work on
     ``stream``, a ``cupy.cuda.Stream``, and belongs to this lookup as long as that lives: what is put on ``stream`` before then
-    reads it safely. So it is with ``pictures``: for every slot the keyframe's ``core.texels`` at their finest, as a CuPy array
+    reads it safely. So it is with ``pictures``: for every slot the finest of the keyframe's ``core.texels.shown``, a CuPy array
     (h, w, 4) uint8, or None where they are not on the GPU. Copies raise DeviceError when the GPU is lost.
     """
 

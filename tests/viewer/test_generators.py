@@ -163,7 +163,7 @@ def test_a_flight_on_a_gpu_remembers_more(gpu: bool, trained: Path, monkeypatch:
     monkeypatch.setattr(NeuralGenerator, "on_gpu", gpu)
     monkeypatch.setattr("viewer.loader.keyframe_of", lambda *_: (None, keyframe(size=(128, 80)), ""))
     monkeypatch.setattr(Flight, "warm_up", lambda *_: None)
-    loaded = prepare(trained, FlyOptions(refiner=str(trained)), 1.6, (64, 40))
+    loaded = prepare(trained, FlyOptions(refiner=str(trained)), (160, 100), (64, 40))
     assert loaded.flight.settings.world_bytes == (LARGE_BUDGET_BYTES if gpu else BUDGET_BYTES)
     loaded.flight.close()
 
@@ -180,7 +180,7 @@ def test_the_window_is_told(demo_photos: list[Path], tmp_path: Path) -> None:
     import time
 
     loader = Loader(FlyOptions(refiner=str(tmp_path / "none.safetensors")))
-    loader.load(demo_photos[0], 1.6, (96, 60))
+    loader.load(demo_photos[0], (160, 100), (96, 60))
     while (loaded := loader.poll()) is None and loader.busy:
         time.sleep(0.02)
     assert "none.safetensors are missing" in loaded.notice

@@ -270,7 +270,7 @@ def test_a_frame_on_the_gpu_is_drawn_as_one_on_the_host(context, runtime, monkey
         layers = (on_device(layer, runtime) for layer in (newer, older))
         with monkeypatch.context() as patch:
             if refused is None:  # no picture of a keyframe is fetched from the host
-                patch.setattr("viewer.gl.textures.texels", None)
+                patch.setattr("viewer.gl.textures.shown", None)
             assert (drawn(renderer, Frame(photo.camera, *layers, fade), 120, 80) == expected).all()
     assert (renderer.fallback is None) == (refused is None)
     assert len(runtime.registered) == (0 if refused else 3)  # two lookups, and the pictures

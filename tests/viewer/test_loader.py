@@ -23,9 +23,9 @@ def waited(loader: Loader) -> Loaded | PhotoflightError | None:
 
 def test_a_photo_becomes_a_flight_and_a_bad_one_an_error(demo_photos: list[Path], tmp_path: Path) -> None:
     loader = Loader(FlyOptions())
-    loader.load(tmp_path / "missing.jpg", 1.6, (96, 60))
+    loader.load(tmp_path / "missing.jpg", (160, 100), (96, 60))
     assert isinstance(waited(loader), PhotoError)
-    loader.load(demo_photos[0], 1.6, (96, 60))
+    loader.load(demo_photos[0], (160, 100), (96, 60))
     loaded = waited(loader)
     assert isinstance(loaded, Loaded)
     assert loaded.flight.frame((96, 60)).newer.lookup.covered.all()

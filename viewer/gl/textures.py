@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import moderngl
 import numpy as np
 
-from core.texels import texels
+from core.texels import SHORTEST, halvings, shown, texels
 from core.warp.device_lookup import DeviceLookup
+from viewer.gl.levels import write_levels
 from viewer.gl.view import MOST_KEYFRAMES
 
 if TYPE_CHECKING:
@@ -56,8 +57,7 @@ class KeyframeTextures:
         """Start anew with larger layers if the largest of ``keyframes`` does not fit: the refiner's resolution may change."""
         width, height, _ = self.refined.size
         for keyframe in keyframes:
-            size = _size(texels(keyframe)[0])
-            width, height = max(width, size[0]), max(height, size[1])
+            width, height = max(width, keyframe.shown_size[0]), max(height, keyframe.shown_size[1])
         if (width, height) != self.refined.size[:2]:
             self._transfer.forget(self.refined)
             self.refined.release()
@@ -75,12 +75,16 @@ class KeyframeTextures:
         if there is not None and _size(there[0]) == size and not self._transfer.fell_back:
             picture, stream = there
             self._transfer.write(self.refined, picture, layer, stream)
+            self._build_levels(self.refined)
         else:
-            self._transfer.write(self.refined, _fitted(texels(keyframe)[0], size), layer)
-        self.refined.build_mipmaps()
-        self._filter(self.refined)
+            write_levels(self._context, self.refined, layer, _fitted(shown(keyframe), size))
         self._layer_of[keyframe.serial] = layer
         return layer
+
+    def _build_levels(self, array: moderngl.TextureArray) -> None:
+        """Make the halvings of all layers, as many as ``core.texels`` has."""
+        array.build_mipmaps(max_level=(min(array.size[:2]) // (SHORTEST + 1)).bit_length())
+        self._filter(array)
 
     def _filter(self, texture: moderngl.Texture | moderngl.TextureArray) -> None:
         """Filter well where hardware does it; in software trilinear costs twice as much as the nearest level."""
@@ -92,8 +96,7 @@ class KeyframeTextures:
 
     def _array(self, size: tuple[int, int]) -> moderngl.TextureArray:
         array = self._context.texture_array((*size, _LAYERS), 4)
-        array.build_mipmaps()  # all of its memory: what is registered with CUDA must not change
-        self._filter(array)
+        self._build_levels(array)  # all of its memory: what is registered with CUDA must not change
         array.repeat_x = array.repeat_y = False
         return array
 
@@ -164,12 +167,12 @@ def _on_device(keyframe: Keyframe, layers: Sequence[Layer]) -> tuple[Any, Any] |
     return None
 
 
-def _fitted(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+def _fitted(levels: list[NDArray[np.uint8]], size: tuple[int, int]) -> list[NDArray[np.uint8]]:
     import cv2
 
-    if _size(picture) == size:
-        return np.ascontiguousarray(picture)
-    return np.ascontiguousarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+    if _size(levels[0]) == size:
+        return levels
+    return halvings(np.asarray(cv2.resize(levels[0], size, interpolation=cv2.INTER_LINEAR), np.uint8), SHORTEST)
 
 
 def _size(picture: Any) -> tuple[int, int]:  # noqa: ANN401 - NumPy's or CuPy's
