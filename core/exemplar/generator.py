@@ -35,7 +35,8 @@ _OUTSIDE = 0.5  # enclosure up to which a hole is suggested what the photo shows
 _ALIKE = 0.5  # of log disparity by which that may differ from what is behind the hole
 _VAGUE = 3.0  # pixels over which a skyline in a hole is unsure
 _RIM = 2  # pixels by which patches at the skyline go on into the sky
-_HOLD = 0.5, 0.2, 0.95, 0.6  # trust from which the tone holds old colours best; how well it does at least, at most, and in holes
+_HOLD = 1.0, 0.0, 0.8, 0.3  # trust from which the tone holds old colours best; how well it does at least, at most, and in holes
+_PULL, _MOST = 0.5, 0.05  # share of the way back to the photo's mean colour of land that new land takes, and most of that
 _REACH = 4.0, 8.0, 16.0  # pixels over which the tone does: where old colours are trusted, more where they are not, in holes
 
 
@@ -108,6 +109,9 @@ class _Prepared:
         self.synthesis = Synthesis(self.atlas)
         self.thresholds = thresholds(self.atlas, seed)
         self.ground = ground_of(photo)
+        land = self.atlas.sky < SKY
+        colours = cv2.resize(self.atlas.levels[0], land.shape[::-1], interpolation=cv2.INTER_AREA)[..., :3]
+        self.colour = np.asarray(colours[land if land.any() else ~land].mean(axis=0) / 255.0, np.float32)
 
     def rows(self, view: WarpedView) -> Floats:
         """Row of the photo, [0, 1], that lies in the direction of each pixel of ``view``, (h, w)."""
@@ -121,6 +125,8 @@ class _Prepared:
         known, trust, land = done.view.mask, renewal.trust, done.sky < SKY
         hold = np.where(known, np.clip(trust / _HOLD[0], _HOLD[1], _HOLD[2]), _HOLD[3]).astype(np.float32)
         missing = np.clip(done.land - bare * np.float32(1.0 / 255.0), -LARGEST, LARGEST)
+        drift = self.colour - done.land[land].mean(axis=0) if land.any() else np.zeros(3)
+        missing += np.clip(_PULL * drift, -_MOST, _MOST).astype(np.float32) / np.maximum(hold, 0.1)[..., None]
         reach = np.where(known, _REACH[0] + _REACH[1] * (1.0 - np.minimum(trust / BELIEVED, 1.0)), _REACH[2]).astype(np.float32)
         exemplar = self.synthesis.levels[0].picture
         return toned(tone, hold[..., None] * missing, reach, land, renewal.new & land, labels, bare, exemplar)
