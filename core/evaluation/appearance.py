@@ -37,6 +37,7 @@ class Appearance:
     blue: float
     contrast: float  # standard deviation of its luma
     sharpness: float  # mean absolute difference of its luma from the Gaussian mean (sigma 1 pixel) around it
+    laplacian: float  # variance of the Laplacian of its luma
     correlation: float  # of luma with that of the pixels beside and below: natural 0.8 to 1, white noise 0
     streaks: float  # coherence of its structure tensor, [0, 1]
     far: float  # 3rd percentile of disparity
@@ -48,11 +49,11 @@ FIELDS = tuple(field.name for field in fields(Appearance))
 
 
 def appearance(image: NDArray[np.uint8], disparity: NDArray[np.float32], sky: NDArray[np.float32]) -> Appearance:
-    """Measure a frame: ``image`` (h, w, 3) sRGB, ``disparity`` and ``sky`` (h, w)."""
-    land = inland(sky > FAINT_SKY)
+    """Measure a frame: ``image`` (h, w, 3) sRGB, ``disparity`` and ``sky`` (h, w); there is no land where disparity is 0."""
+    land = inland(sky > FAINT_SKY) & (disparity > 0.0)
     share = float(land.mean())
     if share < _LEAST_LAND:
-        return Appearance(float(sky.mean()), share, *([float("nan")] * 10))
+        return Appearance(float(sky.mean()), share, *([float("nan")] * 11))
     colours = image[land].astype(np.float32) / 255.0
     grey = luma(image)
     fine = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 1.0))
@@ -66,6 +67,7 @@ def appearance(image: NDArray[np.uint8], disparity: NDArray[np.float32], sky: ND
         blue,
         contrast=float(grey[land].std()),
         sharpness=float(fine[land].mean()),
+        laplacian=float(np.asarray(cv2.Laplacian(grey, cv2.CV_32F))[land].var()),
         correlation=_correlation(grey, land),
         streaks=streaks(grey, land),
         far=far,
@@ -94,6 +96,7 @@ class Drift:
     """Curves of one flight, each (steps + 1,), entry 0 the start photo; nan where there was hardly any land."""
 
     sharpness: NDArray[np.float64]  # share of the photo's
+    laplacian: NDArray[np.float64]  # share of the photo's
     contrast: NDArray[np.float64]  # share of the photo's
     colour: NDArray[np.float64]  # mean absolute difference of the mean colour from the photo's, [0, 1]
     streaks: NDArray[np.float64]  # share of the photo's
@@ -113,7 +116,7 @@ class Drift:
         same = {name: column[name] for name in ("correlation", "sky", "land", "far", "middle", "near")}
         return cls(
             colour=np.abs(colour - colour[:, :1]).mean(axis=0),
-            **{name: column[name] / max(column[name][0], 1e-6) for name in ("sharpness", "contrast", "streaks")},
+            **{name: column[name] / max(column[name][0], 1e-9) for name in ("sharpness", "laplacian", "contrast", "streaks")},
             **same,
         )
 

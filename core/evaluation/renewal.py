@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
@@ -22,6 +23,22 @@ _EVENLY = 0.5  # octaves between the larger and the smaller magnification: what 
 _LOWERED = 0.25  # octaves
 
 
+@dataclass(frozen=True)
+class Change:
+    """What a generator did to the land it was shown; nan where it was shown none."""
+
+    boiling: float  # of what was evenly magnified
+    renewed: float  # share
+
+    @classmethod
+    def of(cls, view: WarpedView, refined: RefinedView) -> Change:
+        """Compare a view as it was warped and as it was ``refined``, of one size."""
+        land = view.mask & (view.disparity > 0.0) & (view.sky < FAINT_SKY)
+        (larger, smaller), (left, _) = _extremes(view.debt), _extremes(refined.debt)
+        even = land & (larger - smaller < _EVENLY)
+        return cls(boiling(view.image, refined.image, even), renewed(larger, left, land))
+
+
 def boiling(before: Floats, after: Floats, mask: Mask) -> float:
     """Mean absolute difference of two pictures (h, w, 3) in [0, 1] over ``mask`` (h, w), once their detail is blurred away.
 
@@ -38,13 +55,6 @@ def boiling(before: Floats, after: Floats, mask: Mask) -> float:
 def renewed(before: Floats, after: Floats, mask: Mask) -> float:
     """Share of ``mask`` where the detail debt (h, w), log2, fell by more than 0.25 octaves, [0, 1]; nan where there is none."""
     return float((before[mask] - after[mask] > _LOWERED).mean()) if mask.any() else float("nan")
-
-
-def change(view: WarpedView, refined: RefinedView) -> tuple[float, float]:
-    """Return how much the evenly magnified land that ``view`` knows boils in ``refined``, and the renewed share of known land."""
-    land = view.mask & (view.disparity > 0.0) & (view.sky < FAINT_SKY)
-    (larger, smaller), (left, _) = _extremes(view.debt), _extremes(refined.debt)
-    return boiling(view.image, refined.image, land & (larger - smaller < _EVENLY)), renewed(larger, left, land)
 
 
 def _extremes(debt: Floats) -> tuple[Floats, Floats]:

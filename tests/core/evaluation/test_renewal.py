@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from handmade import keyframe, whole_view
 
-from core.evaluation.renewal import boiling, change, renewed
+from core.evaluation.renewal import Change, boiling, renewed
 from core.generator import RefinedView
 
 WHOLE = np.ones((80, 128), bool)
@@ -36,8 +36,8 @@ def test_new_light_boils_as_much_as_it_is_new_and_new_detail_hardly(picture):
 
 
 def test_the_blur_is_as_wide_as_the_view(picture):
-    larger, change = (np.asarray(cv2.resize(each, (256, 160))) for each in (picture, np.roll(picture, 9, axis=0)))
-    assert boiling(larger, change, np.ones((160, 256), bool)) == pytest.approx(
+    larger, moved = (np.asarray(cv2.resize(each, (256, 160))) for each in (picture, np.roll(picture, 9, axis=0)))
+    assert boiling(larger, moved, np.ones((160, 256), bool)) == pytest.approx(
         boiling(picture, np.roll(picture, 9, axis=0), WHOLE), rel=0.1
     )
 
@@ -73,13 +73,14 @@ def test_sky_holes_and_stretched_land_are_left_out():
     refined = RefinedView(
         brighter, np.maximum(view.disparity, np.float32(0.01)), view.sky, debt * (~land | (np.arange(128) < 64))
     )
-    assert change(worn, refined) == pytest.approx((0.1, (land & (np.arange(128) >= 64)).sum() / land.sum()), rel=1e-3)
+    far = land & (np.arange(128) >= 64)
+    found = Change.of(worn, refined)
+    assert (found.boiling, found.renewed) == pytest.approx((0.1, far.sum() / land.sum()), rel=1e-3)
     known = np.indices((80, 128))[1] < 64
-    assert change(worn.within(known), refined)[1] == 0.0
-    stretched = np.stack([debt, np.where(known, debt, debt - 0.6)], axis=-1)
+    assert Change.of(worn.within(known), refined).renewed == 0.0
+    two = np.stack([debt, np.where(known, debt, debt - np.float32(0.6))], axis=-1)
     spoilt = replace(
         refined, image=refined.image + np.float32(0.5) * ~known[..., None], debt=np.stack([refined.debt] * 2, axis=-1)
     )
-    boils, share = change(replace(view, debt=stretched), spoilt)
-    assert boils == pytest.approx(0.1, rel=1e-3)
-    assert share == pytest.approx(change(worn, refined)[1])
+    stretched = Change.of(replace(view, debt=two), spoilt)
+    assert (stretched.boiling, stretched.renewed) == pytest.approx((0.1, found.renewed), rel=1e-3)
