@@ -62,6 +62,8 @@ def compose(layer: Layer, camera: Camera, dome: Dome, *, bilinear: bool = False)
         debt=np.zeros((height, width), np.float32),
         mask=lookup.covered,
         backdrop=backdrop,
+        layer=layer,
+        dome=dome,
     )
     level = dome.level(camera, width)
     for slot, keyframe in enumerate(layer.keyframes):
@@ -76,7 +78,7 @@ def _paint(view: WarpedView, lookup: Lookup, pixels: NDArray[np.intp], source: _
     """Put what ``source`` shows of ``pixels`` (flat indices) into the arrays of ``view``."""
     keyframe = source.keyframe
     uv = lookup.uv.reshape(-1, 2)[pixels]
-    stretch = lookup.stretch.ravel()[pixels] * np.float32(keyframe.disparity.shape[1] / keyframe.image.shape[1])
+    stretch = lookup.stretch.ravel()[pixels] * np.float32(keyframe.disparity.shape[1] / keyframe.columns)
     texel = _sampled(keyframe, uv, stretch, source.bilinear)
     image, alpha, backdrop = texel[:, :3], texel[:, 3], view.backdrop.reshape(-1, 3)[pixels]
     on_sky = lookup.disparity.ravel()[pixels] == 0.0

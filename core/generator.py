@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.camera import Camera
-    from core.keyframe import Keyframe
+    from core.frame import Layer
+    from core.keyframe import Keyframe, Look
+    from core.sky import Dome
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +31,8 @@ class WarpedView:
     debt: NDArray[np.float32]  # detail debt carried along, log2
     mask: NDArray[np.bool_]  # True where the view is known
     backdrop: NDArray[np.float32]  # [0, 1] (h, w, 3): the sky dome seen by this camera, everywhere
+    layer: Layer | None = None  # what it was sampled from
+    dome: Dome | None = None  # what ``backdrop`` is of
 
     def within(self, region: NDArray[np.bool_]) -> WarpedView:
         """Return the same view with everything outside ``region`` (h, w) forgotten."""
@@ -52,6 +56,7 @@ class RefinedView:
     disparity: NDArray[np.float32]  # [0.01, 1]
     sky: NDArray[np.float32]  # [0, 1]
     debt: NDArray[np.float32]
+    look: Look | None = None  # where in the photo it is found, if it was copied from there
 
 
 class Generator(Protocol):
@@ -86,6 +91,6 @@ def on_gpu(generator: Generator) -> bool:
 
 
 SIZES = ("small", "base")  # of trained ones, each with its weights file
-# by name, the default first: "auto" is the best size for the machine; ``core.refiner.make_generator`` makes them
-GENERATORS = ("auto", *SIZES, "classical", "classic")
+# by name, the default first: "auto" is what flies best, exemplar synthesis; ``core.refiner.make_generator`` makes them
+GENERATORS = ("auto", "exemplar", *SIZES, "classical", "classic")
 WEIGHTS_SUFFIX = ".safetensors"  # of a file that takes a name's place

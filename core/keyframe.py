@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
@@ -31,6 +31,24 @@ def picked(array: NDArray[_Scalar], shape: tuple[int, int]) -> NDArray[_Scalar]:
     return np.ascontiguousarray(array[np.ix_(rows, columns)])
 
 
+class Look(Protocol):
+    """A picture that is not stored but found in the start photo."""
+
+    @property
+    def scale(self) -> int:
+        """Times that it is finer than ``Keyframe.image``."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held, bytes."""
+        ...
+
+    def picture(self, camera: Camera, sky: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Return colours and sky (h, w, 4) as ``camera`` sees them, as finely as they are shown; ``sky`` (h, w) at rest."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Keyframe:
     """One RGBD view with a soft sky, immutable once made.
@@ -44,12 +62,19 @@ class Keyframe:
     disparity: NDArray[np.float32]  # (h, w), [0.01, 1]; under sky it continues the land beside it
     sky: NDArray[np.float32]  # (h, w), [0, 1] soft alpha
     debt: NDArray[np.float32]  # (h, w), detail debt: log2 of the magnification since a pixel was last synthesised
+    look: Look | None = None  # where the picture is found at full resolution; None: ``image`` is all there is
     serial: int = field(default_factory=lambda: next(_serial))  # identity for caches, grows with age
+
+    @property
+    def columns(self) -> int:
+        """Width of the picture as it is shown, pixels."""
+        return self.image.shape[1] * (self.look.scale if self.look is not None else 1)
 
     @property
     def nbytes(self) -> int:
         """Memory held by the arrays, bytes."""
-        return self.image.nbytes + self.disparity.nbytes + self.sky.nbytes + self.debt.nbytes
+        own = self.image.nbytes + self.disparity.nbytes + self.sky.nbytes + self.debt.nbytes
+        return own + (self.look.nbytes if self.look is not None else 0)
 
     @cached_property
     def geometry_sky(self) -> NDArray[np.float32]:

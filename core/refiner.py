@@ -26,7 +26,6 @@ from core.generator import GENERATORS, WEIGHTS_SUFFIX, Accelerated, on_gpu
 from core.keyframe import Keyframe, eight_bit
 from core.resolution import Resolution
 from core.warp import warp
-from core.weights import weights_path
 
 if TYPE_CHECKING:
     from core.camera import Camera
@@ -54,6 +53,10 @@ def make_generator(name: str) -> Generator:
         raise ValueError(f"no generator {name!r}: choose one of {', '.join(GENERATORS)}, or name a {WEIGHTS_SUFFIX} file")
     if name == ClassicalGenerator.name:
         return ClassicalGenerator()
+    if name in {"auto", "exemplar"}:
+        from core.exemplar import ExemplarGenerator
+
+        return ExemplarGenerator()
     if name == "classic":
         from core.classic.generator import ClassicGenerator
 
@@ -62,13 +65,7 @@ def make_generator(name: str) -> Generator:
 
     from core.neural import NeuralGenerator
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    return NeuralGenerator.load(best_size(device) if name == "auto" else name, device)
-
-
-def best_size(device: str) -> str:
-    """Return the size that "auto" means on ``device``: on a GPU the largest whose weights are there, elsewhere "small"."""
-    return "base" if device == "cuda" and weights_path("generator_base").is_file() else "small"
+    return NeuralGenerator.load(name, "cuda" if torch.cuda.is_available() else "cpu")
 
 
 def refine(
@@ -97,7 +94,7 @@ def as_keyframe(camera: Camera, view: RefinedView) -> Keyframe | None:
     image = eight_bit(view.image)
     disparity = np.clip(view.disparity, 0.01, 1.0).astype(np.float32)
     sky = np.clip(view.sky, 0.0, 1.0).astype(np.float32)
-    keyframe = Keyframe(camera, image, disparity, sky, np.maximum(view.debt, 0.0).astype(np.float32))
+    keyframe = Keyframe(camera, image, disparity, sky, np.maximum(view.debt, 0.0).astype(np.float32), view.look)
     _ = keyframe.mesh  # built here, or the display would stall for it: 4 ms
     return keyframe
 

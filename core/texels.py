@@ -22,10 +22,14 @@ def texels(keyframe: Keyframe) -> list[NDArray[np.uint8]]:
     import cv2
 
     if keyframe not in _known:
-        height, width = keyframe.image.shape[:2]
-        sky = cv2.resize(keyframe.sky, (width, height), interpolation=cv2.INTER_LINEAR)
+        if keyframe.look is not None:
+            picture = keyframe.look.picture(keyframe.camera, keyframe.sky)
+            image, sky = picture[..., :3], picture[..., 3].astype(np.float32) / 255.0
+        else:
+            height, width = keyframe.image.shape[:2]
+            image, sky = keyframe.image, cv2.resize(keyframe.sky, (width, height), interpolation=cv2.INTER_LINEAR)
         firm = np.clip((sky - _FAINT) / (1.0 - 2.0 * _FAINT), 0.0, 1.0)
-        _known[keyframe] = halvings(np.dstack([keyframe.image, np.rint(firm * 255.0).astype(np.uint8)]), _SHORTEST)
+        _known[keyframe] = halvings(np.dstack([image, np.rint(firm * 255.0).astype(np.uint8)]), _SHORTEST)
     return _known[keyframe]
 
 

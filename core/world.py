@@ -193,7 +193,7 @@ def _entry(keyframe: Keyframe) -> _Entry:
     pose = keyframe.camera.world_from_camera
     world = local @ pose[:3, :3].T + pose[:3, 3]
     points = np.column_stack([world, disparity[land]])
-    width_at_unit_focus = keyframe.image.shape[1] * keyframe.camera.intrinsics.fx
+    width_at_unit_focus = keyframe.columns * keyframe.camera.intrinsics.fx
     return _Entry(keyframe, points, width_at_unit_focus / _REFERENCE_WIDTH)
 
 

@@ -77,13 +77,13 @@ def keyframe_of(path: Path, options: SceneOptions) -> tuple[Photo, Keyframe, str
 
 
 def generator_of(options: ExportOptions | FilmOptions | FlyOptions) -> tuple[Generator, str]:
-    """Return the generator that the options name; where it is unusable the classical one, and the reason."""
+    """Return the generator that the options name; where it is unusable the default one, and the reason."""
     from core.refiner import make_generator
 
     try:
         generator, notice = make_generator(options.refiner), ""
     except WeightsError as error:
-        generator, notice = make_generator("classical"), f"{error}; the classical generator flies instead"
+        generator, notice = make_generator("auto"), f"{error}; the exemplar generator flies instead"
     trace("generator")
     return generator, notice
 

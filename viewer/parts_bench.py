@@ -238,11 +238,11 @@ def generating(rig: Rig, photo: Keyframe) -> Iterable[Figure]:
     from core.neural.governor import look_of
     from core.neural.inputs import CHANNELS, Inputs, photo_tensor
     from core.neural.network import LATENT, GeneratorNetwork
-    from core.refiner import best_size, make_generator, refine
+    from core.refiner import make_generator, refine
     from core.sky import Dome
     from core.world import World
 
-    network = GeneratorNetwork(best_size(rig.device))  # how it was trained makes no difference to its time
+    network = GeneratorNetwork("base" if rig.device == "cuda" else "small")  # how it was trained makes no difference to its time
     executor, generator = rig.executor(network), make_generator("auto")
     generator.begin(photo, 0)
     world, dome = World(photo), Dome.of(photo)

@@ -28,7 +28,9 @@ class FlightSettings(Section):
     speed: float = Field(
         default=1.0, ge=1.0 / 16.0, le=16.0, description="lasting speed, times the usual; the wheel changes it in flight"
     )
-    refiner: str = Field(default="auto", description="what paints new land: auto, classical, small, base, or a weights file")
+    refiner: str = Field(
+        default="auto", description="what paints new land: auto, exemplar, small, base, classical, or a weights file"
+    )
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="same photo, pilot and seed: same flight")
 
     @field_validator("refiner")

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 SKY = 0.5  # alpha from which a pixel is sky
 _OPEN = 0.4, 0.6  # share of sky in what is behind a hole from which it begins to be, and is, sky
-_DISTANCE = 6.0, 36.0  # pixels from the known within which neighbours, beyond which the prior decides
+# pixels at 256 a view from the known within which neighbours, beyond which the prior decides: where enclosed, and elsewhere
+_DISTANCE = (6.0, 36.0), (2.0, 14.0)
 _REMEMBER = 0.7  # of the neighbours' log disparity relative to the prior; at 1 a full turn would end ever farther away
 _SURFACE = 1.4  # ratio of disparities in 15 pixels up to which they are one surface
 _BEHIND = 0.5  # weight from which a pixel is taken for background
@@ -41,6 +42,17 @@ class Filling(NamedTuple):
     sky: Floats
     remote: Floats  # how far from the known, [0, 1]: at 1 the prior alone decided
 
+    def over(self, view: WarpedView) -> Filling:
+        """Return it at twice the resolution around what ``view`` knows."""
+        land, disparity, sky, remote = (doubled(part) for part in self)
+        solid = view.mask & (view.sky < SKY)
+        return Filling(
+            np.where(view.mask[..., None], view.image, land),
+            np.where(solid, np.clip(view.disparity, 0.01, 1.0), disparity),
+            np.where(view.mask, view.sky, sky),
+            remote,
+        )
+
 
 class _Behind(NamedTuple):
     """Both (h, w) in [0, 1], as ``core.classical.background`` has them."""
@@ -55,7 +67,7 @@ def filled(view: WarpedView, prior: PriorView, enclosed: Floats) -> Filling:
     What a near skyline uncovers is sky, unless the prior has land there.
     """
     behind = _Behind(background(view.disparity, view.mask), enclosed)
-    remote = remoteness(view.mask)
+    remote = remoteness(view.mask, enclosed)
     on_sky = (view.sky >= SKY).astype(np.float32)
     clean = view.mask & _clean(behind)
     open_sky = _held(on_sky, push_pull(on_sky[..., None], view.mask.astype(np.float32))[..., 0], view.mask, clean, behind)
@@ -87,12 +99,19 @@ def filled(view: WarpedView, prior: PriorView, enclosed: Floats) -> Filling:
     )
 
 
-def remoteness(known: NDArray[np.bool_]) -> Floats:
-    """How far pixels are from the ``known`` (h, w), [0, 1]."""
+def doubled(picture: Floats) -> Floats:
+    """Magnify ``picture`` (h, w[, c]) two times."""
+    return np.asarray(cv2.resize(picture, None, fx=2.0, fy=2.0, interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def remoteness(known: NDArray[np.bool_], enclosed: Floats) -> Floats:
+    """How far pixels are from the ``known`` (h, w), [0, 1]; they are ``enclosed`` (h, w) by it to this degree."""
     if not known.any():
         return np.ones(known.shape, np.float32)
     reach = np.asarray(cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 3), np.float32)
-    return smoothstep(reach, *_DISTANCE)
+    (inner, inmost), (outer, outmost) = np.array(_DISTANCE) * (known.shape[1] / 256.0)
+    t = (reach - outer - enclosed * (inner - outer)) / (outmost - outer + enclosed * (inmost - inner - outmost + outer))
+    return smoothstep(np.asarray(t, np.float32), 0.0, 1.0)
 
 
 def _held(values: Floats, soft: Floats, known: NDArray[np.bool_], source: NDArray[np.bool_], behind: _Behind) -> Floats:

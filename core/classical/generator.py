@@ -17,7 +17,7 @@ import numpy as np
 
 from core.classical.background import enclosed, without_specks
 from core.classical.detail import DetailStyle
-from core.classical.fill import SKY, filled, mirrored_texture, remoteness, smoothstep
+from core.classical.fill import SKY, doubled, filled, mirrored_texture, remoteness, smoothstep
 from core.classical.first_sight import sky_behind
 from core.classical.palette import Palette
 from core.classical.prior import Prior, PriorView
@@ -47,6 +47,7 @@ class Completion:
     debt: NDArray[np.float32]
     need: NDArray[np.float32]  # [0, 1]: how much a pixel wants new detail, 1 in holes, 0 where it is sharp
     free: NDArray[np.float32]  # [0, 1]: the photo's sky that holes must not stand before
+    enclosed: NDArray[np.float32]  # [0, 1]: how much a hole lies between what is known
     photo: Keyframe  # the flight's start photo
 
 
@@ -83,35 +84,82 @@ class ClassicalGenerator:
         image = np.where(done.view.mask[..., None], done.land, done.land + done.sky[..., None] * (backdrop - done.land))
         return RefinedView(np.clip(image, 0.0, 1.0).astype(np.float32), done.disparity, done.sky, done.debt)
 
-    def complete(self, view: WarpedView) -> Completion:
-        """Do the same, and return the parts of the picture. Raises RuntimeError when called before ``begin``."""
-        if self._photo is None or self._prior is None or self._style is None or self._palette is None:
+    def fill(self, view: WarpedView, *, coarse: bool = False) -> Completion:
+        """Complete ``view`` and renew nothing: holes are smooth. Raises RuntimeError when called before ``begin``.
+
+        Holes may be filled at half the resolution, ``coarse``, if sides are even: in 14 ms instead of 38 at 256x160.
+        """
+        if self._photo is None or self._prior is None:
             raise RuntimeError("ClassicalGenerator was called before begin(photo, seed)")
-        height, width = view.mask.shape
-        inside = enclosed(view.mask)
-        prior = self._prior.view(view.camera, width, height, 1.0 - inside)
-        view = _trusted(view, prior)
+        coarse = coarse and not any(side % 2 for side in view.mask.shape)
+        small = halved(view) if coarse else view
+        prior, inside = self._seen(small)
+        view = _trusted(view, PriorView(*(doubled(part) for part in prior)) if coarse else prior)
+        small = halved(view) if coarse else view
         known = view.mask
         if self._prior.closed:  # behind a wall that one flies through the photo begins anew
-            inside = enclosed(known)
-            prior = self._prior.view(view.camera, width, height, np.maximum(1.0 - inside, remoteness(known)))
-        filling = filled(view, prior, inside)
+            prior, inside = self._seen(small, anew=True)
+        filling = filled(small, prior, inside)
+        if coarse:
+            filling = filling.over(view)
+            prior, inside = PriorView(*(doubled(part) for part in prior)), doubled(inside)
         disparity = _without_spikes(filling.disparity, known & (view.debt > _SHARP))
         free = sky_behind(self._photo, view.camera, disparity, ~known & (prior.sky >= SKY))
         sky = np.maximum(filling.sky, free)
+        need = np.where(known, np.float32(0.0), np.float32(1.0) - filling.remote)
+        return Completion(view, filling.land, disparity, sky, view.debt, need, free, inside, self._photo)
+
+    def _seen(self, view: WarpedView, *, anew: bool = False) -> tuple[PriorView, NDArray[np.float32]]:
+        """Return the prior as ``view`` sees it, and how much holes are enclosed; ``anew``, it is whole away from what is known."""
+        assert self._prior is not None  # noqa: S101 - asked for by ``fill`` alone
+        inside = enclosed(view.mask)
+        outside = np.maximum(1.0 - inside, remoteness(view.mask, inside)) if anew else 1.0 - inside
+        height, width = view.mask.shape
+        return self._prior.view(view.camera, width, height, outside), inside
+
+    def positions(self, view: WarpedView) -> NDArray[np.float32]:
+        """Where in the photo what fills large holes is taken from, (h, w, 2): see ``Prior.positions``."""
+        if self._prior is None:
+            raise RuntimeError("ClassicalGenerator was called before begin(photo, seed)")
+        return self._prior.positions(view.camera, *view.mask.shape[::-1])
+
+    def complete(self, view: WarpedView) -> Completion:
+        """Do the same, and return the parts of the picture. Raises RuntimeError when called before ``begin``."""
+        done = self.fill(view)
+        if self._style is None or self._palette is None:
+            raise RuntimeError("ClassicalGenerator was called before begin(photo, seed)")
+        view, known = done.view, done.view.mask
         worn = smoothstep(view.debt, *self._renewal) * known
-        pay = np.asarray(np.where(known, worn, 1.0 - filling.remote) * (1.0 - sky), np.float32)
-        land = self._style.renew(filling.land, disparity, pay, self._shift(view))
+        pay = np.asarray(np.where(known, worn, done.need) * (1.0 - done.sky), np.float32)
+        land = self._style.renew(done.land, done.disparity, pay, self._shift(view))
         paid = np.asarray(view.debt * pay * known, np.float32)
-        land = self._palette.pulled(land, disparity, paid)
+        land = self._palette.pulled(land, done.disparity, paid)
         debt = np.where(known, view.debt - paid, 0.0).astype(np.float32)
-        return Completion(view, land, disparity, sky, debt, np.where(known, worn, np.float32(1.0)), free, self._photo)
+        return replace(done, land=land, debt=debt, need=np.where(known, worn, np.float32(1.0)))
 
     def _shift(self, view: WarpedView) -> tuple[int, int]:
         """Columns and rows by which the texture of this view is displaced: by seed and pose, whatever was asked before."""
         pose = zlib.crc32(view.camera.world_from_camera.tobytes())
         columns, rows = np.random.default_rng((self._seed, pose)).integers((-32, -16), (33, 17))
         return int(columns), int(rows)
+
+
+def halved(view: WarpedView) -> WarpedView:
+    """Return ``view`` at half the resolution: means of what is known; of disparities the farthest, as the background goes on."""
+    parts = np.dstack([view.image, view.sky, view.debt, view.mask.astype(np.float32)])
+    sums = cv2.resize(parts, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    mask = sums[..., 5] > 0.0
+    mean = sums[..., :5] / np.where(mask, sums[..., 5], 1.0)[..., None]
+    on_sky = mean[..., 3] >= SKY
+    land = np.where(view.mask & (view.disparity > 0.0), view.disparity, np.inf)
+    rows, columns = land.shape[0] // 2, land.shape[1] // 2
+    farthest = land[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2).min(axis=(1, 3))
+    disparity = np.where(mask & ~on_sky & np.isfinite(farthest), farthest, 0.0)
+    backdrop = cv2.resize(view.backdrop, (columns, rows), interpolation=cv2.INTER_AREA)
+    image, sky, debt = (np.asarray(part, np.float32) for part in (mean[..., :3], mean[..., 3], mean[..., 4]))
+    return replace(
+        view, image=image, disparity=disparity.astype(np.float32), sky=sky, debt=debt, mask=mask, backdrop=np.asarray(backdrop)
+    )
 
 
 def _trusted(view: WarpedView, prior: PriorView) -> WarpedView:

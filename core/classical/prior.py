@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
@@ -68,6 +69,16 @@ class Prior:
         self._lens = lens
         self._half = 0.5 * lens.fov[0], 0.5 * lens.fov[1]
 
+    def positions(self, camera: Camera, width: int, height: int) -> NDArray[np.float32]:
+        """Where in the photo ``camera`` sees the prior (h, w, 2), in uv, u from 1 to 2 being the mirror image."""
+        rays = camera.rays(width, height).astype(np.float32)
+        x, y, z = np.moveaxis(rays @ camera.rotation.T.astype(np.float32), -1, 0)
+        azimuth, mirrored = around(np.arctan2(x, z), 0.98 * self._half[0])
+        elevation = _bounded(np.arctan2(-y, np.hypot(x, z)), 0.98 * self._half[1])
+        u = self._lens.fx * np.tan(azimuth) + self._lens.cx
+        v = self._lens.cy - self._lens.fy * np.tan(elevation) / np.cos(azimuth)
+        return np.stack([np.where(mirrored, 2.0 - u, u), v], axis=-1).astype(np.float32)
+
     def view(self, camera: Camera, width: int, height: int, outside: NDArray[np.float32]) -> PriorView:
         """Return what ``camera`` would see of the prior; only its rotation counts.
 
@@ -76,7 +87,7 @@ class Prior:
         """
         rays = camera.rays(width, height).astype(np.float32)  # half the time of float64, and 1e-7 is far below a pixel
         x, y, z = np.moveaxis(rays @ camera.rotation.T.astype(np.float32), -1, 0)
-        azimuth = _mirrored(np.arctan2(x, z), 0.98 * self._half[0])
+        azimuth, _ = around(np.arctan2(x, z), 0.98 * self._half[0])
         level = np.arctan2(-y, np.hypot(x, z))
         raised = self._horizon + (level - self._horizon) / (_RISE + (1.0 - _RISE) * outside)
         raised = np.where(level > self._horizon, np.maximum(np.minimum(raised, 0.98 * self._half[1]), level), level)
@@ -148,6 +159,19 @@ def _opened(disparity: NDArray[np.float32], land: NDArray[np.float32]) -> NDArra
     far, near = np.percentile(disparity[land > 0.0], (1.0, 97.0))
     scale = (near - _FARTHEST) / max(near - far, 0.05)
     return np.asarray(np.clip(near + (disparity - near) * scale, _FARTHEST, 1.0), np.float32)
+
+
+def around(azimuth: NDArray[np.float32], half: float) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Fold ``azimuth`` into [-half, half] by reflection at its ends, and say where it is seen in the mirror.
+
+    Beyond the photo, angles are stretched a little, so that the circle closes after a whole number of photos and mirror images.
+    """
+    beyond = np.abs(azimuth) - half
+    pairs = max(1, round(0.5 * math.pi / half))  # of a photo and a mirror image in the circle
+    scale = (2 * pairs - 1) * half / (math.pi - half)
+    angle = np.where(beyond > 0.0, np.copysign(half + scale * beyond, azimuth), azimuth)
+    within = (angle + 3.0 * half) % (4.0 * half)
+    return np.asarray(np.abs(within - 2.0 * half) - half, np.float32), np.asarray(within < 2.0 * half)
 
 
 def _mirrored(angle: NDArray[np.float32], half: float) -> NDArray[np.float32]:

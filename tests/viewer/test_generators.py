@@ -14,14 +14,14 @@ import torch
 from handmade import keyframe
 from random_generator import write_generator
 
-from core import refiner
 from core.classical import ClassicalGenerator
 from core.errors import DeviceMemoryError, WeightsError
+from core.exemplar import ExemplarGenerator
 from core.flight import Flight, FlightSettings
 from core.generator import GENERATORS
 from core.neural import NeuralGenerator
 from core.neural.accelerator import GraphedExecutor
-from core.refiner import best_size, make_generator
+from core.refiner import make_generator
 from core.steering import Steering
 from core.warp.benchmark import landscape
 from core.world import BUDGET_BYTES, LARGE_BUDGET_BYTES
@@ -106,36 +106,35 @@ def test_the_display_keeps_half_of_the_cores(cores: int, threads: int, monkeypat
     assert torch.get_num_threads() == threads
 
 
-@pytest.mark.usefixtures("shipped")
-def test_the_trained_generator_flies_by_default() -> None:
+def test_exemplar_synthesis_flies_by_default() -> None:
     for options in (FlyOptions(), FilmOptions()):
         generator, notice = generator_of(options)
-        assert (type(generator), generator.name, notice) == (NeuralGenerator, "small", "")
+        assert (type(generator), generator.name, notice) == (ExemplarGenerator, "exemplar", "")
 
 
-def test_a_gpu_flies_the_largest_there_is(shipped: Path) -> None:
-    assert best_size("cuda") == best_size("cpu") == "small"
-    (shipped / "generator_base.safetensors").touch()
-    assert (best_size("cuda"), best_size("cpu")) == ("base", "small")
+@pytest.mark.usefixtures("shipped")
+def test_the_trained_generator_flies_by_name() -> None:
+    generator, notice = generator_of(FlyOptions(refiner="small"))
+    assert (type(generator), generator.name, notice) == (NeuralGenerator, "small", "")
 
 
 def test_generators_by_name_and_by_file(trained: Path) -> None:
     assert isinstance(make_generator("classical"), ClassicalGenerator)
     assert isinstance(make_generator(str(trained)), NeuralGenerator)
-    with pytest.raises(ValueError, match="no generator 'huge': choose one of auto, small, base, classical"):
+    with pytest.raises(ValueError, match="no generator 'huge': choose one of auto, exemplar, small, base, classical"):
         make_generator("huge")
 
 
-@pytest.mark.parametrize("name", ["auto", "small", "file"])
-def test_with_unusable_weights_the_classical_generator_flies(
+@pytest.mark.parametrize("name", ["small", "file"])
+def test_with_unusable_weights_the_default_generator_flies(
     unusable: tuple[Path, str], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, said = unusable
     monkeypatch.setattr("core.weights.resources.files", lambda _package: path.parent)
     generator, notice = generator_of(FlyOptions(refiner=str(path) if name == "file" else name))
-    assert generator.name == "classical"
+    assert generator.name == "exemplar"
     assert said in notice
-    assert notice.endswith("; the classical generator flies instead")
+    assert notice.endswith("; the exemplar generator flies instead")
     assert "\n" not in notice
     with pytest.raises(WeightsError, match=said):
         make_generator(str(path))
@@ -185,7 +184,7 @@ def test_the_window_is_told(demo_photos: list[Path], tmp_path: Path) -> None:
     while (loaded := loader.poll()) is None and loader.busy:
         time.sleep(0.02)
     assert "none.safetensors are missing" in loaded.notice
-    assert loaded.flight.status().generator == "classical"
+    assert loaded.flight.status().generator == "exemplar"
     loaded.flight.close()
     loader.close()
 
@@ -271,19 +270,18 @@ def test_a_generator_that_fails_while_warming_up_does_not_keep_the_photo_closed(
 
 def test_doctor_lists_generators(shipped: Path) -> None:
     finding = doctor._generators()
+    assert "exemplar, which flies by default" in finding.fact
     assert "small" in finding.fact
-    assert "flies here" in finding.fact
     assert "base" not in finding.fact
     assert not finding.remedy
     write_generator(shipped / "generator_base.safetensors", "base")
     assert "base" in doctor._generators().fact
-    (shipped / "generator_small.safetensors").unlink()
+    _truncated(shipped / "generator_small.safetensors")
     finding = doctor._generators()
-    assert "missing" in finding.fact
-    assert "classical" in finding.remedy
+    assert "instead" in finding.fact
+    assert "exemplar" in finding.remedy
     assert not finding.fatal
 
 
 def test_names_begin_with_the_default() -> None:
     assert FlyOptions().refiner == FilmOptions().refiner == GENERATORS[0] == "auto"
-    assert refiner.best_size("cpu") == "small"

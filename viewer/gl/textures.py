@@ -56,7 +56,7 @@ class KeyframeTextures:
         """Start anew with larger layers if the largest of ``keyframes`` does not fit: the refiner's resolution may change."""
         width, height, _ = self.refined.size
         for keyframe in keyframes:
-            size = _size(keyframe.image)
+            size = _size(texels(keyframe)[0])
             width, height = max(width, size[0]), max(height, size[1])
         if (width, height) != self.refined.size[:2]:
             self._transfer.forget(self.refined)

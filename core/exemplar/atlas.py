@@ -1,0 +1,137 @@
+"""Atlas: the start photo as what new land is copied from.
+
+A position (x, y) is in pixels of the photo at the density of a view. It points into the photo unfolded: beyond the right edge of
+the photo, at x = width, lies its mirror image, and beyond that, at 2 width, the next photo where there are several.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from core.classical.pushpull import push_pull
+from core.texels import halvings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from core.keyframe import Keyframe
+
+    Floats = NDArray[np.float32]
+    Bytes = NDArray[np.uint8]
+
+_FINEST = 2048  # pixels, longest side of the photo as it is kept: few keyframes show more of it
+_CLEAR, _OPAQUE = 0.05, 0.9  # sky alpha up to which a colour is the land's own, and from which nothing is known of the land
+_COARSEST = 48  # pixels, longest side at which land is continued under the sky
+_SHORTEST = 32  # pixels of the shorter side beyond which a level is halved once more
+_MULTIPLE = 8  # of which sides are multiples: they are halved three times
+
+
+@dataclass(frozen=True, eq=False)
+class Atlas:
+    """Photos side by side, all of one size, their sky as an alpha over land that goes on under it."""
+
+    size: tuple[int, int]  # (width, height) of a photo at the density of a view
+    levels: tuple[Bytes, ...]  # (h, pages w, 4): land and sky alpha at full resolution, and halvings
+    disparity: Floats  # (height, pages width) as ``size``, [0.01, 1]
+    sky: Floats  # likewise, [0, 1]
+    light: Floats  # likewise, the darkest channel of the photos as they are, [0, 1]
+
+    @classmethod
+    def of(cls, photos: Sequence[Keyframe], width: int) -> Atlas:
+        """Prepare ``photos`` for views in which the first is ``width`` pixels wide; the others are cropped to its shape."""
+        aspect = photos[0].image.shape[1] / photos[0].image.shape[0]
+        size = _whole(width), _whole(width / aspect)
+        scale = min(1.0, _FINEST / max(photos[0].image.shape[:2]))
+        fine = round(photos[0].image.shape[1] * scale), round(photos[0].image.shape[0] * scale)
+        pages = [_page(photo, aspect, fine) for photo in photos]
+        disparity, sky, light = (
+            np.concatenate([_resized(_cropped(part, aspect), size) for part in parts], axis=1)
+            for parts in zip(*((photo.disparity, photo.sky, photo.image.min(axis=2)) for photo in photos), strict=True)
+        )
+        levels = tuple(halvings(np.concatenate(pages, axis=1), _SHORTEST))
+        return cls(size, levels, disparity, sky, light * np.float32(1.0 / 255.0))
+
+    @property
+    def width(self) -> int:
+        """Of all photos unfolded, pixels."""
+        return 2 * self.disparity.shape[1]
+
+    def level(self, density: float) -> int:
+        """Level that comes nearest to ``density`` pixels a pixel of ``size``, not coarser if there is one."""
+        finest = self.levels[0].shape[0] / self.size[1]
+        return min(max(math.floor(math.log2(finest / density)), 0), len(self.levels) - 1)
+
+    def read(self, place: Floats, level: int = 0) -> Bytes:
+        """Colours and sky alpha (h, w, 4) at the positions ``place`` (h, w, 2)."""
+        return np.asarray(self._sampled(self.levels[level], place), np.uint8)
+
+    def sky_at(self, place: Floats) -> Floats:
+        """Sky alpha (h, w) at ``place`` (h, w, 2), at the density of a view."""
+        return np.asarray(self._sampled(self.sky, place), np.float32)
+
+    def disparity_at(self, place: Floats) -> Floats:
+        """Disparity (h, w) at ``place`` (h, w, 2)."""
+        return np.asarray(self._sampled(self.disparity, place), np.float32)
+
+    def _sampled(self, picture: NDArray[Any], place: Floats) -> NDArray[Any]:
+        columns, rows = self.size
+        x = place[..., 0]
+        page = np.floor(x * np.float32(0.5 / columns)) if self.width > 2 * columns else np.float32(0.0)
+        x = np.float32(columns) * (page + 1) - np.abs(x - np.float32(columns) * (2 * page + 1))
+        across, down = picture.shape[1] / self.disparity.shape[1], picture.shape[0] / rows
+        x, y = x * np.float32(across) - np.float32(0.5), place[..., 1] * np.float32(down) - np.float32(0.5)
+        return np.asarray(cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+
+
+def unfolded(picture: NDArray[Any], columns: int) -> NDArray[Any]:
+    """Put beside each photo of ``picture`` (h, pages columns, ...) its mirror image: (h, 2 pages columns, ...)."""
+    pages = np.split(picture, picture.shape[1] // columns, axis=1)
+    return np.ascontiguousarray(np.concatenate([half for page in pages for half in (page, page[:, ::-1])], axis=1))
+
+
+def _whole(side: float) -> int:
+    return max(2 * _MULTIPLE, _MULTIPLE * round(side / _MULTIPLE))
+
+
+def _page(photo: Keyframe, aspect: float, size: tuple[int, int]) -> Bytes:
+    image = cv2.resize(_cropped(photo.image, aspect), size, interpolation=cv2.INTER_AREA)
+    sky = np.clip(cv2.resize(_cropped(photo.sky, aspect), size, interpolation=cv2.INTER_LINEAR), 0.0, 1.0)
+    return np.dstack([_land(np.asarray(image), np.asarray(sky, np.float32)), np.rint(sky * 255.0).astype(np.uint8)])
+
+
+def _cropped(picture: NDArray[Any], aspect: float) -> NDArray[Any]:
+    """The middle of ``picture`` in another shape."""
+    height, width = picture.shape[:2]
+    w, h = min(width, round(height * aspect)), min(height, round(width / aspect))
+    left, top = (width - w) // 2, (height - h) // 2
+    return np.ascontiguousarray(picture[top : top + h, left : left + w])
+
+
+def _resized(picture: NDArray[Any], size: tuple[int, int]) -> Floats:
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _land(image: Bytes, sky: Floats) -> Bytes:
+    """Colours (h, w, 3) of the land alone: no sky in soft skylines, and land goes on under the sky."""
+    height, width = sky.shape
+    scale = _COARSEST / max(height, width)
+    small = max(1, round(width * scale)), max(1, round(height * scale))
+    spread = []
+    for kept in (sky < _CLEAR, sky > 1.0 - _CLEAR):
+        weight = kept.astype(np.float32)
+        sums = cv2.resize(np.dstack([image * weight[..., None], weight]), small, interpolation=cv2.INTER_AREA)
+        mean = np.asarray(sums[..., :3] / np.maximum(sums[..., 3:], 1e-3), np.float32)
+        mean = push_pull(mean, np.minimum(np.asarray(sums[..., 3], np.float32), np.float32(1.0)))
+        spread.append(cv2.resize(mean, (width, height), interpolation=cv2.INTER_LINEAR))
+    land, open_sky = spread
+    alpha = sky[..., None]
+    unmixed = np.clip((image - alpha * open_sky) / np.maximum(1.0 - alpha, 1.0 - _OPAQUE), 0.0, 255.0)
+    certain = np.clip((_OPAQUE - alpha) / (_OPAQUE - 0.5), 0.0, 1.0)
+    return np.rint(np.where(alpha < _CLEAR, image, land + certain * (unmixed - land))).astype(np.uint8)

@@ -1,0 +1,142 @@
+"""The compiled loop that settles which patch each renewed pixel belongs to: borders move to where they are least seen.
+
+Labels are positions in the photo. A pixel takes over a neighbour's patch, continued, where that costs less: it must look as it is
+meant to (``query`` against ``features``) and fit its neighbours, from both sides of the border between them. This is the
+energy of shift maps (Pritch et al. 2009), lowered pixel by pixel. Pixels two apart are independent, so each pass has four
+sub-passes (Lefebvre and Hoppe 2005); all in whole numbers, so that the order within one does not matter.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numba import njit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Bytes: TypeAlias = NDArray[np.uint8]
+    Labels: TypeAlias = NDArray[np.int32]
+    Flags: TypeAlias = NDArray[np.bool_]
+    Numbers: TypeAlias = NDArray[np.int32]
+
+BARRED = 1 << 28  # cost of what may not be copied
+NOWHERE = -(1 << 20)  # label of what is not of the photo's land
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _meant(query: Numbers, trust: Numbers, features: Numbers, looks: int, y: int, x: int, v: int, u: int) -> int:
+    """How far position (u, v) is from what pixel (x, y) should look like; the first ``looks`` numbers count by trust / 16."""
+    look, place = 0, 0
+    for d in range(looks):
+        apart = query[y, x, d] - features[v, u, d]
+        look += apart * apart
+    for d in range(looks, query.shape[2]):
+        apart = query[y, x, d] - features[v, u, d]
+        place += apart * apart
+    return ((look * trust[y, x]) >> 4) + place
+
+
+@njit(nogil=True, cache=True)
+def settle(
+    labels: Labels,
+    renewed: Flags,
+    picture: Bytes,
+    exemplar: Bytes,
+    query: Numbers,
+    trust: Numbers,
+    features: Numbers,
+    looks: int,
+    seam: int,
+    passes: int,
+) -> None:
+    """Let pixels ``renewed`` (h, w) take over their neighbours' ``labels`` (h, w, 2: x, y); ``picture`` (h, w, 3) follows.
+
+    ``exemplar`` (H, W, 4) has colours, and 255 where a position may not be copied. ``seam`` is the price of a border.
+    """
+    h, w = renewed.shape
+    eh, ew = exemplar.shape[0], exemplar.shape[1]
+    for sub in range(4 * passes):
+        for y in range((sub >> 1) & 1, h, 2):
+            for x in range(sub & 1, w, 2):
+                if not renewed[y, x]:
+                    continue
+                own_u, own_v = labels[y, x, 0], labels[y, x, 1]
+                alone = exemplar[own_v, own_u, 3] == 255
+                for k in range(9):
+                    ny, nx = y + k // 3 - 1, x + k % 3 - 1
+                    if k == 4 or ny < 0 or nx < 0 or ny >= h or nx >= w:
+                        continue
+                    if labels[ny, nx, 0] - own_u != nx - x or labels[ny, nx, 1] - own_v != ny - y:
+                        alone = True
+                        break
+                if not alone:
+                    continue
+                best, best_u, best_v = np.int64(1) << 40, own_u, own_v
+                for k in range(9):
+                    j = (k + 4) % 9  # its own first
+                    ny, nx = y + j // 3 - 1, x + j % 3 - 1
+                    if ny < 0 or nx < 0 or ny >= h or nx >= w:
+                        continue
+                    u, v = labels[ny, nx, 0] + x - nx, labels[ny, nx, 1] + y - ny
+                    if u < 0 or v < 0 or u >= ew or v >= eh:
+                        continue
+                    if k > 0 and u == own_u and v == own_v:
+                        continue
+                    cost = np.int64(16) * _meant(query, trust, features, looks, y, x, v, u)
+                    if exemplar[v, u, 3] == 255:
+                        cost += BARRED
+                    for i in range(9):
+                        qy, qx = y + i // 3 - 1, x + i % 3 - 1
+                        if i == 4 or qy < 0 or qx < 0 or qy >= h or qx >= w:
+                            continue
+                        dx, dy = qx - x, qy - y
+                        qu, qv = labels[qy, qx, 0], labels[qy, qx, 1]
+                        if qu == NOWHERE:
+                            continue
+                        if qu == u + dx and qv == v + dy:
+                            continue
+                        cost += seam
+                        a, b = min(max(u + dx, 0), ew - 1), min(max(v + dy, 0), eh - 1)
+                        for c in range(3):
+                            apart = np.int64(exemplar[b, a, c]) - picture[qy, qx, c]
+                            cost += apart * apart
+                        if renewed[qy, qx]:
+                            a, b = min(max(qu - dx, 0), ew - 1), min(max(qv - dy, 0), eh - 1)
+                            for c in range(3):
+                                apart = np.int64(exemplar[b, a, c]) - exemplar[v, u, c]
+                                cost += apart * apart
+                    if cost < best:
+                        best, best_u, best_v = cost, u, v
+                labels[y, x, 0], labels[y, x, 1] = best_u, best_v
+                for c in range(3):
+                    picture[y, x, c] = exemplar[best_v, best_u, c]
+
+
+@njit(nogil=True, cache=True)
+def vote(labels: Labels, renewed: Flags, reach: int, exemplar: Bytes, picture: Bytes) -> None:
+    """Paint what the patches around each ``renewed`` pixel say of it, on the average, into ``picture`` (h, w, 3)."""
+    h, w = renewed.shape
+    eh, ew = exemplar.shape[0], exemplar.shape[1]
+    for y in range(h):
+        for x in range(w):
+            if not renewed[y, x]:
+                continue
+            red, green, blue, count = 0, 0, 0, 0
+            for qy in range(max(y - reach, 0), min(y + reach + 1, h)):
+                for qx in range(max(x - reach, 0), min(x + reach + 1, w)):
+                    if not renewed[qy, qx]:
+                        continue
+                    u, v = labels[qy, qx, 0] + x - qx, labels[qy, qx, 1] + y - qy
+                    if u < 0 or v < 0 or u >= ew or v >= eh or exemplar[v, u, 3] == 255:
+                        continue
+                    weight = 4 if qy == y and qx == x else 1
+                    red += weight * exemplar[v, u, 0]
+                    green += weight * exemplar[v, u, 1]
+                    blue += weight * exemplar[v, u, 2]
+                    count += weight
+            if count > 0:
+                picture[y, x, 0] = red // count
+                picture[y, x, 1] = green // count
+                picture[y, x, 2] = blue // count

@@ -1,0 +1,157 @@
+"""ExemplarGenerator: every new pixel is a pixel of the photo, so that a flight never turns to mush or stripes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from core.classical import ClassicalGenerator
+from core.classical.fill import SKY, nearest
+from core.exemplar.atlas import Atlas
+from core.exemplar.levels import guide
+from core.exemplar.look import CopiedLook
+from core.exemplar.renewal import BELIEVED, Renewal, ground_of, grounded, thresholds, tidied
+from core.exemplar.sampling import gathered
+from core.exemplar.synthesis import Synthesis, Wanted
+from core.exemplar.tone import LARGEST, toned
+from core.generator import RefinedView
+from core.keyframe import eight_bit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from core.classical.generator import Completion
+    from core.generator import WarpedView
+    from core.keyframe import Keyframe
+
+    Bytes = NDArray[np.uint8]
+    Floats = NDArray[np.float32]
+    Flags = NDArray[np.bool_]
+
+_OUTSIDE = 0.5  # enclosure up to which a hole is suggested what the photo shows in its direction
+_ALIKE = 0.5  # of log disparity by which that may differ from what is behind the hole
+_VAGUE = 3.0  # pixels over which a skyline in a hole is unsure
+_RIM = 2  # pixels by which patches at the skyline go on into the sky
+_HOLD = 0.5, 0.2, 0.95, 0.6  # trust from which the tone holds old colours best; how well it does at least, at most, and in holes
+_REACH = 4.0, 8.0, 16.0  # pixels over which the tone does: where old colours are trusted, more where they are not, in holes
+
+
+class ExemplarGenerator:
+    """A ``core.generator.Generator`` by exemplar synthesis. The same seed and view give the same picture."""
+
+    name = "exemplar"
+    sky = True
+
+    def __init__(self) -> None:
+        self._completion = ClassicalGenerator()
+        self._photo: Keyframe | None = None
+        self._prepared: _Prepared | None = None
+        self._seed = 0
+
+    def begin(self, photo: Keyframe, seed: int) -> None:
+        """Take up ``photo``; what is copied from is prepared when the first view comes in, behind the first moments of flight."""
+        self._completion.begin(photo, seed)
+        self._photo, self._prepared = photo, None
+        self._seed = seed % 2**32  # any whole number will do
+
+    def __call__(self, view: WarpedView) -> RefinedView:
+        """Complete ``view`` and renew what is worn; what is neither comes back as it was.
+
+        Raises RuntimeError when called before ``begin``, and ValueError when ``view`` does not say what it was sampled from.
+        """
+        if self._photo is None:
+            raise RuntimeError("ExemplarGenerator was called before begin(photo, seed)")
+        if view.dome is None:
+            raise ValueError("this view does not say which sky it is before: let core.compose.compose make it")
+        if self._prepared is None or self._prepared.shape != view.mask.shape:
+            self._prepared = _Prepared(self._photo, view.mask.shape, self._seed)
+        prepared = self._prepared
+        source, tone = carried(view, prepared.atlas)
+        done = grounded(tidied(self._completion.fill(view, coarse=True)), prepared.ground)
+        row = prepared.rows(view)
+        renewal = Renewal.of(done, source, prepared.atlas, prepared.thresholds, row)
+        labels = prepared.synthesis(self._wanted(done, renewal, source, row))
+        copied = labels.astype(np.float32) + np.float32(0.5)
+        source = np.where(renewal.new[..., None], copied, source)
+        done = tidied(replace(done, sky=np.where(renewal.open, prepared.atlas.sky_at(source), done.sky)))
+        source = _over_skyline(source, done.sky < SKY)
+        bare = np.ascontiguousarray(prepared.atlas.read(source, prepared.atlas.level(1.0))[..., :3])
+        tone = prepared.toned(done, renewal, tone, labels, bare)
+        colours, sky = bare * np.float32(1.0 / 255.0) + tone, done.sky[..., None]
+        image = np.clip(colours + sky * (view.backdrop - colours), 0.0, 1.0).astype(np.float32)
+        look = CopiedLook.of(prepared.atlas, view.dome, source, tone)
+        return RefinedView(image, done.disparity, done.sky, renewal.worn, look)
+
+    def _wanted(self, done: Completion, renewal: Renewal, source: Floats, row: Floats) -> Wanted:
+        """Say what the view should show; large holes are suggested what the photo shows in their direction, at their distance."""
+        assert self._prepared is not None  # noqa: S101 - there is no view without
+        atlas, new = self._prepared.atlas, renewal.new
+        sky = np.where(renewal.open, cv2.GaussianBlur(done.sky, (0, 0), _VAGUE), done.sky).astype(np.float32)
+        suggested = self._completion.positions(done.view) * np.array(atlas.size, np.float32)
+        apart = np.abs(np.log(done.disparity / np.maximum(atlas.disparity_at(suggested), 0.01)))
+        holes = new & ~done.view.mask & (done.enclosed < _OUTSIDE) & (apart < _ALIKE)
+        known = np.where((renewal.land & ~new)[..., None], source, np.float32(np.nan))
+        known[holes] = suggested[holes]
+        return Wanted(eight_bit(done.land), guide(done.disparity, sky, row), renewal.trust, new, known)
+
+
+class _Prepared:
+    """A photo, ready for views of one shape (height, width) that see as much of it as fits their shape."""
+
+    def __init__(self, photo: Keyframe, shape: tuple[int, ...], seed: int) -> None:
+        self.shape, self._lens = shape, photo.camera.intrinsics
+        across = self._lens.covered_by(shape[1] / shape[0]).fx / self._lens.fx
+        self.atlas = Atlas.of([photo], round(shape[1] * across))
+        self.synthesis = Synthesis(self.atlas)
+        self.thresholds = thresholds(self.atlas, seed)
+        self.ground = ground_of(photo)
+
+    def rows(self, view: WarpedView) -> Floats:
+        """Row of the photo, [0, 1], that lies in the direction of each pixel of ``view``, (h, w)."""
+        rays = view.camera.rays(self.shape[1], self.shape[0]).astype(np.float32)
+        x, y, z = np.moveaxis(rays @ view.camera.rotation.T.astype(np.float32), -1, 0)
+        row = self._lens.cy + self._lens.fy * y / np.maximum(np.hypot(x, z), 1e-3)
+        return np.asarray(np.clip(row, 0.0, 1.0), np.float32)
+
+    def toned(self, done: Completion, renewal: Renewal, tone: Floats, labels: NDArray[np.int32], bare: Bytes) -> Floats:
+        """Return the tone with that of new land: what ``bare`` copies (h, w, 3) lack of old colours that are trusted."""
+        known, trust, land = done.view.mask, renewal.trust, done.sky < SKY
+        hold = np.where(known, np.clip(trust / _HOLD[0], _HOLD[1], _HOLD[2]), _HOLD[3]).astype(np.float32)
+        missing = np.clip(done.land - bare * np.float32(1.0 / 255.0), -LARGEST, LARGEST)
+        reach = np.where(known, _REACH[0] + _REACH[1] * (1.0 - np.minimum(trust / BELIEVED, 1.0)), _REACH[2]).astype(np.float32)
+        exemplar = self.synthesis.levels[0].picture
+        return toned(tone, hold[..., None] * missing, reach, land, renewal.new & land, labels, bare, exemplar)
+
+
+def carried(view: WarpedView, atlas: Atlas) -> tuple[Floats, Floats]:
+    """Return what ``view`` shows: positions in ``atlas`` (h, w, 2), and the tone (h, w, 3) of keyframes that have one.
+
+    Raises ValueError when ``view`` does not say what it was sampled from.
+    """
+    if view.layer is None:
+        raise ValueError("this view does not say what it was sampled from: let core.compose.compose make it")
+    source, tone = np.zeros((*view.mask.shape, 2), np.float32), np.zeros((*view.mask.shape, 3), np.float32)
+    lookup = view.layer.lookup
+    for slot, keyframe in enumerate(view.layer.keyframes):
+        seen = lookup.slot == slot
+        if isinstance(keyframe.look, CopiedLook):
+            gathered(keyframe.look.positions, keyframe.look.tones, lookup.uv, seen, source, tone)
+        else:
+            source[seen] = lookup.uv[seen] * np.array(atlas.size, np.float32)
+    return source, tone
+
+
+def _over_skyline(source: Floats, land: Flags) -> Floats:
+    """Let the patches at the skyline go on into the sky: its edge is the photo's own where it has one there."""
+    size = 2 * _RIM + 1
+    rim = ~land & (cv2.dilate(land.astype(np.uint8), np.ones((size, size), np.uint8)) > 0)
+    y, x = np.nonzero(rim)
+    if not len(y):
+        return source
+    rows, columns = (index[y, x] for index in nearest(land))
+    out = source.copy()
+    out[y, x] = source[rows, columns] + np.stack([x - columns, y - rows], axis=-1).astype(np.float32)
+    return out

@@ -1,0 +1,113 @@
+"""CopiedLook: the picture of a keyframe as positions in the photo and a tone, shown as finely as is wanted.
+
+Synthesis magnification (Lefebvre and Hoppe 2005): what was found at 256x160 is read from the photo at its full resolution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from core.exemplar.sampling import mix, show_sky, trace
+from core.exemplar.tone import LARGEST
+from core.keyframe import eight_bit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from core.camera import Camera
+    from core.exemplar.atlas import Atlas
+    from core.sky import Dome
+
+    Bytes = NDArray[np.uint8]
+    Floats = NDArray[np.float32]
+
+SCALE = 4
+_FOLD = 256  # pixel lists are sampled as pictures of this width
+_BESIDE = np.ones((3, 3), np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class CopiedLook:
+    """A ``core.keyframe.Look``: colours are those of the photo at ``source``, plus ``tone``; the sky is the dome's."""
+
+    atlas: Atlas
+    dome: Dome
+    source: NDArray[np.uint16]  # (h, w, 2), position in the unfolded photo, all of it being 65535
+    tone: NDArray[np.int8]  # (h, w, 3), ``LARGEST`` being 127
+    scale: int = SCALE
+
+    @classmethod
+    def of(cls, atlas: Atlas, dome: Dome, source: Floats, tone: Floats) -> CopiedLook:
+        """Store ``source`` (h, w, 2), pixels of ``atlas``, and ``tone`` (h, w, 3), [-LARGEST, LARGEST]."""
+        unit = np.clip(source / np.array([atlas.width, atlas.size[1]], np.float32), 0.0, 1.0)
+        return cls(atlas, dome, np.rint(unit * 65535.0).astype(np.uint16), np.rint(tone * (127.0 / LARGEST)).astype(np.int8))
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held, bytes; the photo is shared by all."""
+        return self.source.nbytes + self.tone.nbytes
+
+    @property
+    def positions(self) -> Floats:
+        """The source in pixels of the atlas, (h, w, 2)."""
+        return self.source * np.array([self.atlas.width / 65535.0, self.atlas.size[1] / 65535.0], np.float32)
+
+    @property
+    def tones(self) -> Floats:
+        """The tone, (h, w, 3) in [-LARGEST, LARGEST]."""
+        return self.tone * np.float32(LARGEST / 127.0)
+
+    def picture(self, camera: Camera, sky: Floats) -> Bytes:
+        """Return colours and sky (scale h, scale w, 4) as ``camera`` sees them; ``sky`` (h, w) in [0, 1]."""
+        height, width = sky.shape
+        size = self.scale * width, self.scale * height
+        positions = self.positions
+        out = magnified(self.atlas, positions, self.scale)
+        other = (sky - self.atlas.sky_at(positions))[..., None]
+        extra = np.rint(255.0 * np.concatenate([self.tones, other], axis=2)).astype(np.int16)
+        out = np.asarray(cv2.add(out, cv2.resize(extra, size, interpolation=cv2.INTER_LINEAR), dtype=cv2.CV_8U), np.uint8)
+        # no specks in the sky and no cracks in the land: alpha stays within that of the pixels around
+        least, most = (
+            cv2.resize(eight_bit(each(sky, _BESIDE)), size, interpolation=cv2.INTER_LINEAR) for each in (cv2.erode, cv2.dilate)
+        )
+        out[..., 3] = np.clip(out[..., 3], least, most)
+        self._before_sky(out, camera, (width, height))
+        return out
+
+    def _before_sky(self, picture: Bytes, camera: Camera, coarse: tuple[int, int]) -> None:
+        """Put the sky behind ``picture`` (h, w, 4): exactly where both are seen, smoothly where it alone is."""
+        height, width = picture.shape[:2]
+        smooth = cv2.resize(eight_bit(self.dome.view(camera, *coarse)), (width, height), interpolation=cv2.INTER_LINEAR)
+        flat, index = picture.reshape(-1, 4), np.empty(height * width, np.int32)
+        index = index[: show_sky(flat, smooth.reshape(-1, 3), index)]
+        if not len(index):
+            return
+        y, x = np.divmod(index, width)
+        lens = camera.intrinsics
+        rays = np.ones((len(index), 3))
+        rays[:, 0] = ((x + 0.5) / width - lens.cx) / lens.fx
+        rays[:, 1] = ((y + 0.5) / height - lens.cy) / lens.fy
+        sky = 255.0 * self.dome.colour(rays @ camera.rotation.T, self.dome.level(camera, width))
+        land, share = flat[index, :3], flat[index, 3:] * np.float32(1.0 / 255.0)
+        flat[index, :3] = np.rint(land + share * (sky - land))
+
+
+def magnified(atlas: Atlas, source: Floats, scale: int) -> Bytes:
+    """Colours and sky (scale h, scale w, 4) of the photo at ``source`` (h, w, 2), patches mixed across their seams."""
+    height, width = source.shape[0] * scale, source.shape[1] * scale
+    place = np.empty((height, width, 2), np.float32)
+    index = np.empty(height * width, np.int32)
+    other, share = np.empty((len(index), 2), np.float32), np.empty(len(index), np.float32)
+    count = trace(source, scale, place, index, other, share)
+    level = atlas.level(scale)
+    out = atlas.read(place, level)
+    if count:
+        folded = np.zeros((-(-count // _FOLD) * _FOLD, 2), np.float32)
+        folded[:count] = other[:count]
+        beside = atlas.read(folded.reshape(-1, _FOLD, 2), level).reshape(-1, 4)
+        mix(out.reshape(-1, 4), index[:count], beside, share[:count])
+    return out

@@ -1,0 +1,138 @@
+"""Renewal: what of a completed view is made anew, and what has to go first."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from core.classical.fill import SKY
+from core.exemplar.sampling import stretches
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from core.classical.generator import Completion
+    from core.exemplar.atlas import Atlas
+    from core.keyframe import Keyframe
+
+    Floats = NDArray[np.float32]
+    Flags = NDArray[np.bool_]
+
+_LEAST_DOWN, _LOW_GROUND = 0.12, 30.0  # tangent of rays that see the ground, and per cent of the photo's land that lie below it
+_GROUND = 0.6  # of the disparity of that ground
+_ISLAND, _CRACK = 0.002, 0.01  # of the view: land in the sky, and sky in the land, smaller than this are no such things
+_FRAGMENT, _BEFORE = 15, 1.3  # pixels, and ratio of disparities: what is left of something near that has worn to pieces
+_WORN = 1.0  # octaves of magnification from which land is renewed
+_STREAKED = 1.0  # octaves between both axes from which it is
+_VARIED, _CELL = (
+    0.25,
+    16,
+)  # share by which these vary, by place in the photo, pixels: no front is seen, and no patch is cut in two
+_OPENED, _CLOSED = 5, 11  # pixels: smaller spots are left alone, gaps between others renewed with them
+BELIEVED, _DOUBT, _EVEN = 0.8, 0.9, 0.4  # trust in worn land, and its decay by octaves of streaking beyond this many
+_APPROACH = 0.5, 1.0  # decay by octaves that land has come nearer than where it was copied from, beyond so many
+_SKYLINE = 13  # pixels, square around the edge of sky and land in which copied land decides where it runs
+_MOVED = 10.0, 0.06  # decay by how far it is from its row of the photo, in heights of it, beyond so much
+_HOLE = 0.35, 0.1, 16.0  # trust in the completion beside what is known, far from it, and the pixels over which it falls
+
+
+@dataclass(frozen=True, eq=False)
+class Renewal:
+    """What a view needs, all (h, w)."""
+
+    land: Flags
+    new: Flags  # to be copied anew
+    open: Flags  # new, and what is copied decides whether it is land
+    trust: Floats  # [0, 1] in what a new pixel shows now
+    worn: Floats  # log2 of the larger magnification of what is known
+
+    @classmethod
+    def of(cls, done: Completion, source: Floats, atlas: Atlas, varied: Floats, row: Floats) -> Renewal:
+        """Decide for the completed view ``done``, which shows the positions ``source`` (h, w, 2) of ``atlas``."""
+        land, known = done.sky < SKY, done.view.mask
+        stretch = np.zeros((*land.shape, 2), np.float32)
+        stretches(source, stretch)
+        worn, streak = stretch[..., 0], stretch[..., 0] - stretch[..., 1]
+        limit = varied[
+            np.clip(source[..., 1], 0, len(varied) - 1).astype(np.int32),
+            np.clip(source[..., 0], 0, varied.shape[1] - 1).astype(np.int32),
+        ]
+        spent = known & land & ((worn > _WORN * limit) | (streak > _STREAKED * limit))
+        holes = ~known & land
+        new = (_whole(spent | holes) & land) | holes
+        beside_land, beside_sky = (
+            cv2.dilate((part & ~known).astype(np.uint8), np.ones((_SKYLINE,) * 2, np.uint8)) > 0 for part in (land, ~land)
+        )
+        undecided = ~known & beside_land & beside_sky & (done.free < 0.1)
+        new |= undecided
+        nearer = np.log2(done.disparity / np.maximum(atlas.disparity_at(source), 0.01)) - _APPROACH[1]
+        doubt = _DOUBT * np.maximum(streak - _EVEN, 0.0) + _APPROACH[0] * np.maximum(nearer, 0.0)
+        doubt += _MOVED[0] * np.maximum(np.abs(source[..., 1] / atlas.size[1] - row) - _MOVED[1], 0.0)
+        away = cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 3)
+        guessed = np.maximum(_HOLE[0] * np.exp(-away / _HOLE[2]), _HOLE[1])
+        trust = np.where(known, BELIEVED * np.exp(-doubt), guessed).astype(np.float32)
+        return cls(land, new, undecided, trust, np.where(known & land & ~new, worn, np.float32(0.0)))
+
+
+def thresholds(atlas: Atlas, seed: int) -> Floats:
+    """Factors about 1 by place in the unfolded photo, (h, w)."""
+    height, width = atlas.size[1], atlas.width
+    cells = np.random.default_rng((seed, 2)).random((-(-height // _CELL) + 1, -(-width // _CELL) + 1), np.float32)
+    smooth = cv2.resize(cells, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(1.0 - _VARIED + 2.0 * _VARIED * smooth, np.float32)
+
+
+def ground_of(photo: Keyframe) -> float:
+    """How far below the camera the ground lies in ``photo``, scene units; infinite where it shows none."""
+    height, width = photo.disparity.shape
+    down = photo.camera.rays(width, height)[..., 1]
+    seen = (down > _LEAST_DOWN) & (photo.geometry_sky < SKY)
+    if not seen.any():
+        return math.inf
+    return 1.0 / max(float(np.percentile(photo.disparity[seen] / down[seen], _LOW_GROUND)), 1e-3)
+
+
+def grounded(done: Completion, ground: float) -> Completion:
+    """Let new land below the horizon lie little lower than ``ground``, scene units below the camera: flights end in no pit."""
+    view = done.view
+    height, width = view.mask.shape
+    down = view.camera.rays(width, height).astype(np.float32) @ view.camera.rotation[1].astype(np.float32)
+    floor = np.clip(_GROUND * down / np.float32(ground), 0.01, 0.8)
+    return replace(done, disparity=np.where(view.mask, done.disparity, np.maximum(done.disparity, floor)))
+
+
+def tidied(done: Completion) -> Completion:
+    """Return ``done`` without crumbs: islands in the sky, cracks of sky in the land, fragments of near things before far ones.
+
+    Renewed as they are they would multiply. What was behind fragments and cracks is unknown.
+    """
+    on_sky = done.sky >= SKY
+    island, crack = _small(~on_sky, _ISLAND), _small(on_sky, _CRACK)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_FRAGMENT, _FRAGMENT))
+    behind = np.asarray(cv2.morphologyEx(done.disparity, cv2.MORPH_OPEN, kernel), np.float32)
+    fragment = (done.disparity > _BEFORE * behind) & (done.view.debt > _WORN) & done.view.mask
+    fragment = cv2.dilate(fragment.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    sky = np.where(island, np.float32(1.0), np.where(crack, np.float32(0.0), done.sky))
+    beside = cv2.dilate((sky < SKY).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    sky = np.where(beside, sky, np.float32(1.0))  # a soft sky is the dome's
+    view = replace(done.view, mask=done.view.mask & ~(crack | fragment))
+    return replace(done, view=view, disparity=np.where(fragment, behind, done.disparity), sky=sky)
+
+
+def _small(where: Flags, share: float) -> Flags:
+    """Return the connected parts of ``where`` (h, w) that are smaller than ``share`` of it all."""
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(where.astype(np.uint8), connectivity=4)
+    return where & (np.asarray(statistics)[:, cv2.CC_STAT_AREA][np.asarray(labels)] < share * where.size)
+
+
+def _whole(spots: Flags) -> Flags:
+    """Whole patches instead of spots (h, w): specks left out, gaps closed, a rim around them."""
+    small, large = (cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)) for size in (_OPENED, _CLOSED))
+    padded = np.pad(spots, _CLOSED).astype(np.uint8)
+    opened = cv2.morphologyEx(padded, cv2.MORPH_OPEN, small)
+    closed = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, large)
+    return np.asarray(cv2.dilate(closed, small))[_CLOSED:-_CLOSED, _CLOSED:-_CLOSED] > 0

@@ -1,0 +1,176 @@
+"""The compiled loops that read the photo through positions, and carry positions from keyframe to view."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numba import njit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Bytes: TypeAlias = NDArray[np.uint8]
+    Floats: TypeAlias = NDArray[np.float32]
+
+COHERENT = 2.5  # pixels by which positions of neighbours differ at most within one patch
+_SHARP = 2  # power of the weights with which patches are mixed across a seam
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _near(source: Floats, y: int, x: int, v: int, u: int) -> bool:
+    return abs(source[y, x, 0] - source[v, u, 0]) <= np.float32(COHERENT) and abs(
+        source[y, x, 1] - source[v, u, 1]
+    ) <= np.float32(COHERENT)
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _slope(source: Floats, y: int, x: int, dy: int, dx: int, c: int) -> float:
+    """Step of a position from pixel to pixel at (y, x) along (dy, dx), from neighbours in the same patch; of a copy if none."""
+    h, w = source.shape[0], source.shape[1]
+    a, b = max(y - dy, 0), max(x - dx, 0)
+    e, f = min(y + dy, h - 1), min(x + dx, w - 1)
+    total, count = np.float32(0.0), 0
+    if (a != y or b != x) and _near(source, y, x, a, b):
+        total += source[y, x, c] - source[a, b, c]
+        count += 1
+    if (e != y or f != x) and _near(source, y, x, e, f):
+        total += source[e, f, c] - source[y, x, c]
+        count += 1
+    if count == 0:
+        return np.float32(1.0) if (dx == 1) == (c == 0) else np.float32(0.0)
+    return total / np.float32(count)
+
+
+@njit(nogil=True, cache=True)
+def gathered(source: Floats, extra: Floats, uv: Floats, wanted: NDArray[np.bool_], out: Floats, more: Floats) -> None:
+    """Carry ``source`` (h, w, 2) and ``extra`` (h, w, c) of a keyframe to the pixels ``wanted`` that see it at ``uv``."""
+    h, w = source.shape[0], source.shape[1]
+    for row in range(uv.shape[0]):
+        for column in range(uv.shape[1]):
+            if not wanted[row, column]:
+                continue
+            fx = min(max(uv[row, column, 0] * w - np.float32(0.5), np.float32(0.0)), np.float32(w - 1))
+            fy = min(max(uv[row, column, 1] * h - np.float32(0.5), np.float32(0.0)), np.float32(h - 1))
+            x, y = min(int(fx), w - 2), min(int(fy), h - 2)
+            a, b = fx - x, fy - y
+            if _near(source, y, x, y, x + 1) and _near(source, y, x, y + 1, x) and _near(source, y, x, y + 1, x + 1):
+                for c in range(2):
+                    top = source[y, x, c] + a * (source[y, x + 1, c] - source[y, x, c])
+                    low = source[y + 1, x, c] + a * (source[y + 1, x + 1, c] - source[y + 1, x, c])
+                    out[row, column, c] = top + b * (low - top)
+            else:
+                ny, nx = y + int(b >= 0.5), x + int(a >= 0.5)
+                for c in range(2):
+                    out[row, column, c] = (
+                        source[ny, nx, c]
+                        + (fx - nx) * _slope(source, ny, nx, 0, 1, c)
+                        + (fy - ny) * _slope(source, ny, nx, 1, 0, c)
+                    )
+            for c in range(extra.shape[2]):
+                top = extra[y, x, c] + a * (extra[y, x + 1, c] - extra[y, x, c])
+                low = extra[y + 1, x, c] + a * (extra[y + 1, x + 1, c] - extra[y + 1, x, c])
+                more[row, column, c] = top + b * (low - top)
+
+
+@njit(nogil=True, cache=True)
+def stretches(source: Floats, out: Floats) -> None:
+    """Log2 of the larger and the smaller magnification (h, w, 2) of the photo at ``source``: of the Jacobian's singular values."""
+    for y in range(source.shape[0]):
+        for x in range(source.shape[1]):
+            xu, xv = _slope(source, y, x, 0, 1, 0), _slope(source, y, x, 1, 0, 0)
+            yu, yv = _slope(source, y, x, 0, 1, 1), _slope(source, y, x, 1, 0, 1)
+            total, area = xu * xu + xv * xv + yu * yu + yv * yv, abs(xu * yv - xv * yu)
+            larger = np.float32(0.5) * (total + math.sqrt(max(total * total - np.float32(4.0) * area * area, np.float32(0.0))))
+            larger = max(math.sqrt(larger), np.float32(1e-3))
+            out[y, x, 0] = -math.log2(max(area / larger, np.float32(1e-3)))
+            out[y, x, 1] = -math.log2(larger)
+
+
+@njit(nogil=True, cache=True)
+def trace(source: Floats, scale: int, place: Floats, index: NDArray[np.int32], other: Floats, share: Floats) -> int:
+    """Trace ``source`` (h, w, 2) ``scale`` times as finely, into ``place`` (scale h, scale w, 2).
+
+    Within a patch positions are interpolated. Between patches each pixel goes on with the patch of the nearest, and those that a
+    second one reaches are listed: flat ``index`` of the pixel, its position there (n, 2), and what ``share`` of it shows that.
+    Returns how many there are.
+    """
+    h, w = source.shape[0], source.shape[1]
+    columns = scale * w
+    fine, half = np.float32(1.0) / np.float32(scale), scale // 2
+    one, none, middle = np.float32(1.0), np.float32(0.0), np.float32(0.5)
+    slopes = np.zeros((4, 4), np.float32)
+    count = 0
+    for cy in range(-1, h):
+        y = min(max(cy, 0), h - 2)
+        top, bottom = max(scale * cy + half, 0), min(scale * (cy + 1) + half, scale * h)
+        for cx in range(-1, w):
+            x = min(max(cx, 0), w - 2)
+            left, right = max(scale * cx + half, 0), min(scale * (cx + 1) + half, columns)
+            ax, ay = source[y, x, 0], source[y, x, 1]
+            if _near(source, y, x, y, x + 1) and _near(source, y, x, y + 1, x) and _near(source, y, x, y + 1, x + 1):
+                bx, by = source[y, x + 1, 0] - ax, source[y, x + 1, 1] - ay
+                gx, gy = source[y + 1, x, 0] - ax, source[y + 1, x, 1] - ay
+                dx, dy = source[y + 1, x + 1, 0] - ax - bx - gx, source[y + 1, x + 1, 1] - ay - by - gy
+                for row in range(top, bottom):
+                    b = min(max((np.float32(row) + middle) * fine - middle - np.float32(y), none), one)
+                    for column in range(left, right):
+                        a = min(max((np.float32(column) + middle) * fine - middle - np.float32(x), none), one)
+                        place[row, column, 0] = ax + a * bx + b * gx + a * b * dx
+                        place[row, column, 1] = ay + a * by + b * gy + a * b * dy
+                continue
+            for i in range(4):
+                for k in range(4):
+                    slopes[i, k] = _slope(source, y + (i >> 1), x + (i & 1), k >> 1, 1 - (k >> 1), k & 1)
+            for row in range(top, bottom):
+                fy = (np.float32(row) + middle) * fine - middle - np.float32(y)
+                b = min(max(fy, none), one)
+                for column in range(left, right):
+                    fx = (np.float32(column) + middle) * fine - middle - np.float32(x)
+                    a = min(max(fx, none), one)
+                    first = 2 * int(b > middle) + int(a > middle)
+                    n, m = y + (first >> 1), x + (first & 1)
+                    u, v = fx - np.float32(first & 1), fy - np.float32(first >> 1)
+                    place[row, column, 0] = source[n, m, 0] + u * slopes[first, 0] + v * slopes[first, 2]
+                    place[row, column, 1] = source[n, m, 1] + u * slopes[first, 1] + v * slopes[first, 3]
+                    most, second = none, -1
+                    for i in range(4):
+                        if i != first and not _near(source, n, m, y + (i >> 1), x + (i & 1)):
+                            weight = (a if i & 1 else one - a) * (b if i >> 1 else one - b)
+                            if weight > most:
+                                most, second = weight, i
+                    if most > np.float32(0.06):
+                        weight = (a if first & 1 else one - a) * (b if first >> 1 else one - b)
+                        u, v = fx - np.float32(second & 1), fy - np.float32(second >> 1)
+                        n, m = y + (second >> 1), x + (second & 1)
+                        index[count] = row * columns + column
+                        other[count, 0] = source[n, m, 0] + u * slopes[second, 0] + v * slopes[second, 2]
+                        other[count, 1] = source[n, m, 1] + u * slopes[second, 1] + v * slopes[second, 3]
+                        share[count] = most * most / (most * most + weight * weight)
+                        count += 1
+    return count
+
+
+@njit(nogil=True, cache=True)
+def mix(picture: Bytes, index: NDArray[np.int32], other: Bytes, share: Floats) -> None:
+    """Mix ``other`` (n, 4) into the pixels ``index`` of ``picture`` (m, 4)."""
+    for i in range(len(index)):
+        at, weight = index[i], share[i]
+        for c in range(4):
+            own = np.float32(picture[at, c])
+            picture[at, c] = np.uint8(own + weight * (np.float32(other[i, c]) - own) + np.float32(0.5))
+
+
+@njit(nogil=True, cache=True)
+def show_sky(picture: Bytes, sky: Bytes, index: NDArray[np.int32]) -> int:
+    """Copy ``sky`` (n, 3) where ``picture`` (n, 4) is nothing else; list in ``index`` where it is both, and return how many."""
+    count = 0
+    for i in range(len(picture)):
+        alpha = picture[i, 3]
+        if alpha == 255:
+            picture[i, 0], picture[i, 1], picture[i, 2] = sky[i, 0], sky[i, 1], sky[i, 2]
+        elif alpha > 0:
+            index[count] = i
+            count += 1
+    return count

@@ -1,0 +1,112 @@
+"""Tone: what is added to copied colours, so that patches meet without a seam and land keeps the light that it had.
+
+Patches are blended in the gradient domain (Perez et al. 2003): across a seam colours should step as both patches say on the average.
+A screen pulls the result to what is wanted there (Bhat et al. 2008), over so many pixels that its low frequencies come
+through and the copied texture stays.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import cv2
+import numpy as np
+from numba import njit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats: TypeAlias = NDArray[np.float32]
+    Bytes: TypeAlias = NDArray[np.uint8]
+    Flags: TypeAlias = NDArray[np.bool_]
+    Labels: TypeAlias = NDArray[np.int32]
+
+LARGEST = 0.25  # most by which a tone shifts a colour, [0, 1]
+_SWEEPS = 12  # of relaxation, from a start that is blurred already
+_START = 6.0  # pixels of that
+
+
+def toned(
+    tone: Floats, wanted: Floats, reach: Floats, land: Flags, new: Flags, labels: Labels, bare: Bytes, exemplar: Bytes
+) -> Floats:
+    """Return the ``tone`` (h, w, 3) with that of ``new`` pixels found.
+
+    ``wanted`` (h, w, 3) is what they should have, over ``reach`` (h, w) pixels; ``bare`` (h, w, 3) are the copied colours,
+    ``labels`` (h, w, 2) where in ``exemplar`` they come from.
+    """
+    across, down = np.zeros_like(tone), np.zeros_like(tone)
+    jumps(labels, land, new, bare, exemplar, across, down)
+    aim = np.where(new[..., None], wanted, tone) * land[..., None]
+    mass = cv2.GaussianBlur(land.astype(np.float32), (0, 0), _START)
+    start = cv2.GaussianBlur(aim, (0, 0), _START) / np.maximum(mass, 0.05)[..., None]
+    out = np.where(new[..., None], start, tone).astype(np.float32)
+    relax(out, wanted, (1.0 / np.square(reach)).astype(np.float32), land, new, across, down, _SWEEPS)
+    return np.clip(out, -LARGEST, LARGEST)
+
+
+@njit(nogil=True, cache=True)
+def jumps(labels: Labels, land: Flags, renewed: Flags, picture: Bytes, exemplar: Bytes, across: Floats, down: Floats) -> None:
+    """How much the tone should rise from each pixel to its right and lower neighbour, (h, w, 3), to close the seam there."""
+    h, w = land.shape
+    eh, ew = exemplar.shape[0], exemplar.shape[1]
+    for y in range(h):
+        for x in range(w):
+            for k in range(2):
+                ny, nx = y + k, x + 1 - k
+                if ny >= h or nx >= w or not (land[y, x] and land[ny, nx] and (renewed[y, x] or renewed[ny, nx])):
+                    continue
+                u, v, p, q = labels[y, x, 0], labels[y, x, 1], labels[ny, nx, 0], labels[ny, nx, 1]
+                if p == u + nx - x and q == v + ny - y:
+                    continue
+                for c in range(3):
+                    total, count = np.float32(0.0), np.float32(0.0)
+                    if renewed[y, x]:  # what the patch here says of the pixel there
+                        a, b = min(max(u + nx - x, 0), ew - 1), min(max(v + ny - y, 0), eh - 1)
+                        total += np.float32(exemplar[b, a, c]) - np.float32(picture[ny, nx, c])
+                        count += np.float32(1.0)
+                    if renewed[ny, nx]:
+                        a, b = min(max(p - nx + x, 0), ew - 1), min(max(q - ny + y, 0), eh - 1)
+                        total += np.float32(picture[y, x, c]) - np.float32(exemplar[b, a, c])
+                        count += np.float32(1.0)
+                    if k == 0:
+                        across[y, x, c] = total / (count * np.float32(255.0))
+                    else:
+                        down[y, x, c] = total / (count * np.float32(255.0))
+
+
+@njit(nogil=True, cache=True)
+def relax(
+    tone: Floats, wanted: Floats, screen: Floats, land: Flags, renewed: Flags, across: Floats, down: Floats, sweeps: int
+) -> None:
+    """Gauss-Seidel, red and black pixels in turn: ``tone`` (h, w, 3) of ``renewed`` pixels, held fast elsewhere on ``land``."""
+    h, w = land.shape
+    for sweep in range(2 * sweeps):
+        for y in range(h):
+            for x in range((y + sweep) & 1, w, 2):
+                if not renewed[y, x]:
+                    continue
+                weight = screen[y, x]
+                red, green, blue = weight * wanted[y, x, 0], weight * wanted[y, x, 1], weight * wanted[y, x, 2]
+                total = weight
+                if x + 1 < w and land[y, x + 1]:
+                    red += tone[y, x + 1, 0] - across[y, x, 0]
+                    green += tone[y, x + 1, 1] - across[y, x, 1]
+                    blue += tone[y, x + 1, 2] - across[y, x, 2]
+                    total += np.float32(1.0)
+                if x > 0 and land[y, x - 1]:
+                    red += tone[y, x - 1, 0] + across[y, x - 1, 0]
+                    green += tone[y, x - 1, 1] + across[y, x - 1, 1]
+                    blue += tone[y, x - 1, 2] + across[y, x - 1, 2]
+                    total += np.float32(1.0)
+                if y + 1 < h and land[y + 1, x]:
+                    red += tone[y + 1, x, 0] - down[y, x, 0]
+                    green += tone[y + 1, x, 1] - down[y, x, 1]
+                    blue += tone[y + 1, x, 2] - down[y, x, 2]
+                    total += np.float32(1.0)
+                if y > 0 and land[y - 1, x]:
+                    red += tone[y - 1, x, 0] + down[y - 1, x, 0]
+                    green += tone[y - 1, x, 1] + down[y - 1, x, 1]
+                    blue += tone[y - 1, x, 2] + down[y - 1, x, 2]
+                    total += np.float32(1.0)
+                share = np.float32(1.0) / total
+                tone[y, x, 0], tone[y, x, 1], tone[y, x, 2] = red * share, green * share, blue * share
