@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from core.evaluation.land import FAINT_SKY
+from core.evaluation.land import FAINT_SKY, inland
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,24 +19,21 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 _SIGMA = 4.0 / 256.0  # of the view's width: finer change is new detail, which is wanted
-_EVENLY = 0.5  # octaves between the larger and the smaller magnification: what is stretched more has to change
 _LOWERED = 0.25  # octaves
 
 
 @dataclass(frozen=True)
 class Change:
-    """What a generator did to the land it was shown; nan where it was shown none."""
+    """What a generator did to the known land away from the skyline; nan where there was none."""
 
-    boiling: float  # of what was evenly magnified
+    boiling: float
     renewed: float  # share
 
     @classmethod
     def of(cls, view: WarpedView, refined: RefinedView) -> Change:
         """Compare a view as it was warped and as it was ``refined``, of one size."""
-        land = view.mask & (view.disparity > 0.0) & (view.sky < FAINT_SKY)
-        (larger, smaller), (left, _) = _extremes(view.debt), _extremes(refined.debt)
-        even = land & (larger - smaller < _EVENLY)
-        return cls(boiling(view.image, refined.image, even), renewed(larger, left, land))
+        land = view.mask & (view.disparity > 0.0) & inland(view.sky > FAINT_SKY)
+        return cls(boiling(view.image, refined.image, land), renewed(view.debt, refined.debt, land))
 
 
 def boiling(before: Floats, after: Floats, mask: Mask) -> float:
@@ -55,8 +52,3 @@ def boiling(before: Floats, after: Floats, mask: Mask) -> float:
 def renewed(before: Floats, after: Floats, mask: Mask) -> float:
     """Share of ``mask`` where the detail debt (h, w), log2, fell by more than 0.25 octaves, [0, 1]; nan where there is none."""
     return float((before[mask] - after[mask] > _LOWERED).mean()) if mask.any() else float("nan")
-
-
-def _extremes(debt: Floats) -> tuple[Floats, Floats]:
-    """Larger and smaller debt (h, w) of both, (h, w, 2), or of the one there is."""
-    return (debt[..., 0], debt[..., 1]) if debt.ndim == 3 else (debt, debt)
