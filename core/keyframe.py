@@ -34,7 +34,10 @@ def picked(array: NDArray[_Scalar], shape: tuple[int, int]) -> NDArray[_Scalar]:
 class Look(Protocol):
     """A picture that is not stored but found in the start photo."""
 
-    scale: int  # times finer than ``Keyframe.image``
+    @property
+    def scale(self) -> int:
+        """How many times finer it is than ``Keyframe.image``."""
+        ...
 
     @property
     def nbytes(self) -> int:
@@ -65,7 +68,7 @@ class Keyframe:
     @property
     def columns(self) -> int:
         """Width of the picture as it is shown, pixels."""
-        return self.image.shape[1] * (self.look.scale if self.look is not None else 1)
+        return int(self.image.shape[1]) * (self.look.scale if self.look is not None else 1)
 
     @property
     def nbytes(self) -> int:

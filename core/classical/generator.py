@@ -109,7 +109,7 @@ class ClassicalGenerator:
         return Completion(view, filling.land, disparity, sky, view.debt, need, free, inside, self._photo)
 
     def _seen(self, view: WarpedView, *, anew: bool = False) -> tuple[PriorView, NDArray[np.float32]]:
-        """The prior as ``view`` sees it, and how much holes are enclosed; ``anew``, as a whole away from what is known."""
+        """Return the prior as ``view`` sees it, and how much holes are enclosed; ``anew``, as a whole away from what is known."""
         assert self._prior is not None  # noqa: S101 - asked for by ``fill`` alone
         inside = enclosed(view.mask)
         outside = np.maximum(1.0 - inside, remoteness(view.mask, inside)) if anew else 1.0 - inside
@@ -144,11 +144,11 @@ class ClassicalGenerator:
 
 
 def halved(view: WarpedView) -> WarpedView:
-    """Return ``view`` at half the resolution: means of what is known, but of disparities the farthest, as it is the background's."""
+    """Return ``view`` at half the resolution: means of what is known, but the farthest disparity, as it is the background's."""
     parts = np.dstack([view.image, view.sky, view.debt, view.mask.astype(np.float32)])
-    sums = cv2.resize(parts, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    sums = np.asarray(cv2.resize(parts, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.float32)
     mask = sums[..., 5] > 0.0
-    mean = sums[..., :5] / np.where(mask, sums[..., 5], 1.0)[..., None]
+    mean = np.asarray(sums[..., :5] / np.where(mask, sums[..., 5], np.float32(1.0))[..., None], np.float32)
     on_sky = mean[..., 3] >= SKY
     land = np.where(view.mask & (view.disparity > 0.0), view.disparity, np.inf)
     rows, columns = land.shape[0] // 2, land.shape[1] // 2
