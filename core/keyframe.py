@@ -68,7 +68,7 @@ class Keyframe:
     @property
     def columns(self) -> int:
         """Width of the picture as it is shown, pixels."""
-        return self.image.shape[1] * (self.look.scale if self.look is not None else 1)
+        return int(self.image.shape[1]) * (self.look.scale if self.look is not None else 1)
 
     @property
     def nbytes(self) -> int:

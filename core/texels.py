@@ -24,17 +24,18 @@ def texels(keyframe: Keyframe) -> list[NDArray[np.uint8]]:
     if keyframe not in _known:
         if keyframe.look is not None:
             picture = keyframe.look.picture(keyframe.camera, keyframe.sky)
-            image, sky = picture[..., :3], picture[..., 3].astype(np.float32) / 255.0
+            image, sky = picture[..., :3], np.asarray(picture[..., 3].astype(np.float32) / 255.0, np.float32)
         else:
             height, width = keyframe.image.shape[:2]
-            image, sky = keyframe.image, cv2.resize(keyframe.sky, (width, height), interpolation=cv2.INTER_LINEAR)
+            image = keyframe.image
+            sky = np.asarray(cv2.resize(keyframe.sky, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
         firm = np.clip((sky - _FAINT) / (1.0 - 2.0 * _FAINT), 0.0, 1.0)
         _known[keyframe] = halvings(np.dstack([image, np.rint(firm * 255.0).astype(np.uint8)]), _SHORTEST)
     return _known[keyframe]
 
 
 def halvings(picture: NDArray[Any], above: int) -> list[NDArray[Any]]:
-    """``picture`` (h, w, c) and its averages over 2x2, 4x4, ... pixels, as long as the shorter side is longer than ``above``."""
+    """Return ``picture`` (h, w, c) and its means over 2x2, 4x4, ... pixels, while the shorter side is longer than ``above``."""
     import cv2
 
     levels = [picture]

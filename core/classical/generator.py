@@ -147,9 +147,9 @@ class ClassicalGenerator:
 def halved(view: WarpedView) -> WarpedView:
     """Return ``view`` at half the resolution: means of what is known; of disparities the farthest, as the background goes on."""
     parts = np.dstack([view.image, view.sky, view.debt, view.mask.astype(np.float32)])
-    sums = cv2.resize(parts, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    sums = np.asarray(cv2.resize(parts, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.float32)
     mask = sums[..., 5] > 0.0
-    mean = sums[..., :5] / np.where(mask, sums[..., 5], 1.0)[..., None]
+    mean = np.asarray(sums[..., :5] / np.where(mask, sums[..., 5], np.float32(1.0))[..., None], np.float32)
     on_sky = mean[..., 3] >= SKY
     land = np.where(view.mask & (view.disparity > 0.0), view.disparity, np.inf)
     rows, columns = land.shape[0] // 2, land.shape[1] // 2

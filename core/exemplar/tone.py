@@ -1,7 +1,7 @@
 """Tone: what is added to copied colours, so that patches meet without a seam and land keeps the light that it had.
 
-Patches are blended in the gradient domain (Perez et al. 2003): across a seam colours should step as both patches say on the average.
-A screen pulls the result to what is wanted there (Bhat et al. 2008), over so many pixels that its low frequencies come
+Patches are blended in the gradient domain (Perez et al. 2003): across a seam colours should step as both patches say on the
+average. A screen pulls the result to what is wanted there (Bhat et al. 2008), over so many pixels that its low frequencies come
 through and the copied texture stays.
 """
 
