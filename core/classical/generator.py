@@ -110,7 +110,7 @@ class ClassicalGenerator:
         return Completion(view, filling.land, disparity, sky, view.debt, need, free, inside, self._photo)
 
     def _seen(self, view: WarpedView, *, anew: bool = False) -> tuple[PriorView, NDArray[np.float32]]:
-        """Return the prior as ``view`` sees it, and how much holes are enclosed; ``anew``, it is whole away from what is known."""
+        """Return the prior as ``view`` sees it, and how much holes are enclosed; ``anew`` it is whole away from the known."""
         assert self._prior is not None  # noqa: S101 - asked for by ``fill`` alone
         inside = enclosed(view.mask)
         outside = np.maximum(1.0 - inside, remoteness(view.mask, inside)) if anew else 1.0 - inside

@@ -52,12 +52,14 @@ class Wanted:
         below, right = -height % 2 ** (LEVELS - 1), -width % 2 ** (LEVELS - 1)
         if not below and not right:
             return self
-        repeated = (
-            np.pad(part, ((0, below), (0, right), *((0, 0),) * (part.ndim - 2)), mode="edge")
-            for part in (self.picture, self.guides, self.trust)
+        plane, planes = ((0, below), (0, right)), ((0, below), (0, right), (0, 0))
+        return Wanted(
+            np.pad(self.picture, planes, mode="edge"),
+            np.pad(self.guides, planes, mode="edge"),
+            np.pad(self.trust, plane, mode="edge"),
+            np.pad(self.new, plane),
+            np.pad(self.source, planes, constant_values=np.nan),
         )
-        new = np.pad(self.new, ((0, below), (0, right)))
-        return Wanted(*repeated, new, np.pad(self.source, ((0, below), (0, right), (0, 0)), constant_values=np.nan))
 
     def at(self, number: int) -> Wanted:
         """Return the same at a coarser level."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Flags: TypeAlias = NDArray[np.bool_]
     Labels: TypeAlias = NDArray[np.int32]
 
-LARGEST = 0.25  # most by which a tone shifts a colour, [0, 1]
+LARGEST = 0.5  # most by which a tone shifts a colour, [0, 1]
 _SWEEPS = 12  # of relaxation, from a start that is blurred already
 _START = 6.0  # pixels of that
 
