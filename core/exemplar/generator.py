@@ -125,15 +125,15 @@ class _Prepared:
         """Return the tone with that of new land: what ``bare`` copies (h, w, 3) lack of old colours that are trusted."""
         known, trust, land = done.view.mask, renewal.trust, done.sky < SKY
         hold = np.where(known, np.clip(trust / _HOLD[0], _HOLD[1], _HOLD[2]), _HOLD[3]).astype(np.float32)
-        plain = _plainness(bare)
-        hold += plain * np.maximum(_HOLD[2] - hold, 0.0)
+        plain = _plainness(eight_bit(done.land)) * known
+        hold += plain * (1.0 - hold)
         missing = np.clip(done.land - bare * np.float32(1.0 / 255.0), -LARGEST, LARGEST)
         drift = self.colour - done.land[land].mean(axis=0) if land.any() else np.zeros(3)
-        missing += np.clip(_PULL * drift, -_MOST, _MOST).astype(np.float32) / np.maximum(hold, 0.1)[..., None]
+        pull = (1.0 - plain)[..., None] * np.clip(_PULL * drift, -_MOST, _MOST).astype(np.float32)
         doubted = (1.0 - np.minimum(trust / BELIEVED, 1.0)) * (1.0 - plain)
         reach = np.where(known, _REACH[0] + _REACH[1] * doubted, _REACH[2]).astype(np.float32)
         exemplar = self.synthesis.levels[0].picture
-        return toned(tone, hold[..., None] * missing, reach, land, renewal.new & land, labels, bare, exemplar)
+        return toned(tone, hold[..., None] * missing + pull, reach, land, renewal.new & land, labels, bare, exemplar)
 
 
 def carried(view: WarpedView, atlas: Atlas) -> tuple[Floats, Floats]:
