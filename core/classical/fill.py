@@ -106,7 +106,7 @@ def doubled(picture: Floats) -> Floats:
 
 
 def remoteness(known: NDArray[np.bool_], scale: float = 1.0, distance: tuple[float, float] = _DISTANCE) -> Floats:
-    """How far pixels are from the ``known`` (h, w), [0, 1]: 0 within the first ``distance``, 1 from the second, times ``scale``."""
+    """How far pixels are from the ``known`` (h, w), [0, 1]: 0 within ``distance``[0], 1 from ``distance``[1], times ``scale``."""
     if not known.any():
         return np.ones(known.shape, np.float32)
     reach = np.asarray(cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 3), np.float32)
