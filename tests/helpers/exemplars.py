@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +39,12 @@ def landlocked(photo: Keyframe) -> Keyframe:
     return replace(photo, sky=np.zeros_like(photo.sky))
 
 
+@lru_cache(maxsize=8)
+def dome_of(photo: Keyframe) -> Dome:
+    """The sky of ``photo``, made once."""
+    return Dome.of(photo)
+
+
 def flown(photo: Keyframe, key: Keyframe, camera, size: tuple[int, int]) -> WarpedView:
     """What ``key`` shows ``camera``, under the sky of ``photo``."""
-    return compose(Layer((key,), warp((key,), camera, size, make_warper())), camera, Dome.of(photo))
+    return compose(Layer((key,), warp((key,), camera, size, make_warper())), camera, dome_of(photo))

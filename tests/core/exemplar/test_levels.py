@@ -64,8 +64,9 @@ def test_a_patch_of_the_photo_is_its_own_nearest(levels, number):
     query = level.query(np.ascontiguousarray(level.picture[..., :3]), guides.astype(np.float32), whole)
     flat, wanted = (part.reshape(-1, part.shape[2]).astype(np.float64) for part in (level.features, query))
     away = np.square(flat).sum(axis=1) - 2.0 * wanted @ flat.T + np.square(wanted).sum(axis=1)[:, None]
-    assert (away.argmin(axis=1) == np.arange(len(flat))).mean() > 0.99  # features are whole numbers: one may round otherwise
-    assert np.diag(away).max() <= 3.0
+    own = np.diag(away)
+    assert own.max() <= 3.0  # features are whole numbers, and one may round otherwise
+    assert (own <= away.min(axis=1) + 3.0).all()
 
 
 def test_projecting_is_what_numpy_does():
@@ -103,7 +104,7 @@ def test_guides_rise_with_disparity_sky_and_row():
         guides = guide(*parts)
         assert (np.diff(guides[0, :, channel]) > 0.0).all()
         assert not np.delete(np.diff(guides[0], axis=0), channel, axis=1).any()
-    assert guide(zero, zero, zero).min() == 0.0
+    assert np.abs(guide(zero, zero, zero)).max() < 1e-6
 
 
 def test_subduing_takes_low_frequencies_and_leaves_detail():

@@ -75,13 +75,13 @@ def test_holes_in_the_land_are_renewed_and_the_rest_is_not(atlas):
 
 
 @settings(max_examples=10, deadline=None)
-@given(st.floats(0.5, 4.0), st.floats(0.5, 4.0))
-def test_trust_is_a_share_and_falls_with_streaks(atlas, across, down):
-    out = renewal(atlas, completed(), here(WIDTH, HEIGHT) / (across, down))
-    assert out.trust.min() >= 0.0
-    assert out.trust.max() <= 1.0
-    even = renewal(atlas, completed(), here(WIDTH, HEIGHT) / (math.sqrt(across * down), math.sqrt(across * down)))
-    assert out.trust[30:, 30].mean() <= even.trust[30:, 30].mean() + 0.3
+@given(st.floats(1.0, 8.0), st.floats(1.0, 2.0))
+def test_trust_is_a_share_and_falls_with_streaks(atlas, across, more):
+    """Along rows, so that nothing but the streaks changes."""
+    less, out = (renewal(atlas, completed(), here(WIDTH, HEIGHT) / (a, 1.0)).trust for a in (across, across * more))
+    assert out.min() >= 0.0
+    assert out.max() <= 1.0
+    assert (out <= less + 1e-4).all()
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -118,7 +118,8 @@ def test_grounding_never_touches_known_land_and_lowers_none(height, pitch, roll,
     assert np.array_equal(out.disparity[done.view.mask], done.disparity[done.view.mask])
     assert (out.disparity >= done.disparity).all()
     assert out.disparity.max() <= 1.0
-    assert np.array_equal(grounded(done, math.inf).disparity, np.where(done.view.mask, done.disparity, np.maximum(done.disparity, 0.01)))  # fmt: skip
+    nowhere = np.where(done.view.mask, done.disparity, np.maximum(done.disparity, np.float32(0.01)))
+    assert np.array_equal(grounded(done, math.inf).disparity, nowhere)
 
 
 def test_grounded_holes_are_no_pits():
