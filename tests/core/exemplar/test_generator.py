@@ -121,7 +121,7 @@ def test_a_flight_stays_whole_and_owes_little():
         key = key_of(refined, camera)
     land = refined.sky < 0.5
     assert 0.3 < land.mean() < 0.95
-    assert np.percentile(refined.debt[land], 95) < 1.3
+    assert np.percentile(refined.debt[land], 95) < 1.9  # one and a half octaves, a quarter more by place
 
 
 def portrait() -> Keyframe:

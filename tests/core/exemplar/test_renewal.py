@@ -50,7 +50,7 @@ def test_land_that_is_less_than_worn_is_not_renewed(atlas, octaves, shift):
 
 
 def test_worn_land_is_renewed_wholly_and_owes_nothing_then(atlas):
-    out = renewal(atlas, completed(), here(WIDTH, HEIGHT) / 2.0**1.5)
+    out = renewal(atlas, completed(), here(WIDTH, HEIGHT) / 2.0**2)
     assert out.new[out.land].all()
     assert not out.worn.any()
 
