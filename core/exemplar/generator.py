@@ -92,11 +92,13 @@ class ExemplarGenerator:
         assert self._prepared is not None  # noqa: S101 - there is no view without
         atlas, new = self._prepared.atlas, renewal.new
         sky = np.where(renewal.open, cv2.GaussianBlur(done.sky, (0, 0), _VAGUE), done.sky).astype(np.float32)
-        suggested = self._completion.positions(done.view) * np.array(atlas.size, np.float32)
-        apart = np.abs(np.log(done.disparity / np.maximum(atlas.disparity_at(suggested), 0.01)))
-        holes = new & ~done.view.mask & (done.enclosed < _OUTSIDE) & (apart < _ALIKE)
         known = np.where((renewal.land & ~new)[..., None], source, np.float32(np.nan))
-        known[holes] = suggested[holes]
+        holes = new & ~done.view.mask & (done.enclosed < _OUTSIDE)
+        if holes.any():
+            suggested = self._completion.positions(done.view) * np.array(atlas.size, np.float32)
+            apart = np.abs(np.log(done.disparity / np.maximum(atlas.disparity_at(suggested), 0.01)))
+            holes &= apart < _ALIKE
+            known[holes] = suggested[holes]
         return Wanted(eight_bit(done.land), guide(done.disparity, sky, row), renewal.trust, new, known)
 
 
