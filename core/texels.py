@@ -48,7 +48,7 @@ def shown(keyframe: Keyframe) -> Levels:
 
 
 def halvings(picture: NDArray[Any], above: int) -> list[NDArray[Any]]:
-    """``picture`` (h, w, c) and its averages over 2x2, 4x4, ... pixels, as long as the shorter side is longer than ``above``."""
+    """Return ``picture`` (h, w, c) and its means over 2x2, 4x4, ... pixels, while the shorter side is longer than ``above``."""
     import cv2
 
     levels = [picture]

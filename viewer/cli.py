@@ -158,12 +158,12 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--refiner", action="append", dest="refiners", type=_refiner, metavar="NAME|FILE", help=f"{names}; {several}"
     )
-    parser.add_argument("--against", type=Path, nargs="+", metavar="REAL", help="real landscapes: photos, folders or .tar shards")
     parser.add_argument("--steps", type=_number(int, 1, 10_000), metavar="N", help="of each flight [100]")
-    parser.add_argument("--size", type=_size, metavar="WxH", help="of keyframes, multiples of 32 [256x160]")
+    parser.add_argument("--size", type=_size, metavar="WxH", help="of keyframes [256x160]")
     parser.add_argument("--courses", nargs="+", metavar="NAME", help="of autopilot, turn, curve, strafe, climb [autopilot turn]")
     parser.add_argument("--limit", type=_number(int, 1, 1_000_000), metavar="N", help="fly into so many photos at most")
-    parser.add_argument("--features", type=Path, metavar="DIR", help="folder with weights of VGG16 and EfficientNet-Lite0")
+    parser.add_argument("--films", action="store_true", help="also measure a film of each photo, 30 s of 960x540")
+    parser.add_argument("--features", type=Path, metavar="DIR", help="folder with the weights of VGG16")
     parser.add_argument("--seed", type=int, metavar="N", help="same photos, refiner and seed: same figures [0]")
     parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="report, plots and contact sheets go there [evaluation]")
     parser.set_defaults(**vars(EvaluateOptions()) | {"refiners": None, "photos": None})
@@ -281,7 +281,7 @@ def _evaluate(arguments: argparse.Namespace, _: list[str]) -> int:
     from viewer import evaluate
 
     default = EvaluateOptions()
-    for name in ("photos", "refiners", "against", "courses"):
+    for name in ("photos", "refiners", "courses"):
         setattr(arguments, name, tuple(getattr(arguments, name) or getattr(default, name)))
     evaluate.run(_options(EvaluateOptions, arguments))
     return 0

@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING
 from core.errors import EvaluationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from core.evaluation.appearance import Appearance
     from core.generator import Generator
+    from core.keyframe import Keyframe
     from viewer.options import EvaluateOptions
+
+_PHOTO = 4096  # pixels of a photo's longer side in films, as the program opens it
 
 
 def run(options: EvaluateOptions) -> None:
     """Evaluate what ``options`` name, print the table, and write everything to ``options.out``.
 
-    Raises PhotoflightError: photos, weights, feature networks or the place to write to cannot be used.
+    Raises PhotoflightError: photos, weights, VGG16, the graphics device or the place to write to cannot be used.
     """
     from core.evaluation.report import table
     from core.evaluation.run import Settings, evaluate
@@ -27,11 +33,12 @@ def run(options: EvaluateOptions) -> None:
     if unknown:
         raise EvaluationError(f"{unknown[0]}: no such course; there are {', '.join(COURSES)}")
     generators: dict[str, Generator] = {}
+    refiners: dict[str, str] = {}
     for refiner in options.refiners:
         generator = make_generator(refiner)
-        generators[_label(refiner if refiner != "auto" else generator.name, generators)] = generator
+        label = _label(refiner if refiner != "auto" else generator.name, generators)
+        generators[label], refiners[label] = generator, refiner
     settings = Settings(
-        against=options.against,
         steps=options.steps,
         size=options.size,
         courses=options.courses,
@@ -39,10 +46,35 @@ def run(options: EvaluateOptions) -> None:
         seed=options.seed,
         out=options.out,
     )
-    summaries = evaluate(open_photos(options.photos, limit=options.limit), generators, settings)
+    photos = open_photos(options.photos, limit=options.limit)
+    whole = open_photos(options.photos, limit=options.limit, longest=_PHOTO) if options.films else photos
+
+    def filming(label: str, number: int) -> Iterator[Appearance]:
+        return looks(whole[number], refiners[label], options.seed)
+
+    summaries = evaluate(photos, generators, settings, filming if options.films else None)
     print(table(summaries))
-    sets = summaries[0].sets
-    print(f"{sets['photos']} photos, {sets['reference']} in the reference; details and pictures in {options.out}")
+    print(f"{len(photos)} photos; details and pictures in {options.out}")
+
+
+def looks(photo: Keyframe, refiner: str, seed: int) -> Iterator[Appearance]:
+    """Look at the film of the autopilot's flight into ``photo`` at all ``core.evaluation.film.TIMES``.
+
+    The flight is the film's at any rate (``core.flight``), so no picture between those is drawn. Raises DeviceError, and
+    EvaluationError where another generator had to go on.
+    """
+    from core.evaluation.film import SIZE, TIMES, of_picture
+    from viewer.film import shots
+    from viewer.options import FilmOptions
+
+    apart = TIMES[1] - TIMES[0]
+    options = FilmOptions(seconds=len(TIMES) * apart, fps=1.0 / apart, size=SIZE, refiner=refiner, seed=seed)
+    flown = set()
+    for _, shot in zip(TIMES, shots(photo, options), strict=False):
+        flown.add(shot.generator)
+        if shot.lookup is None or len(flown) > 1:
+            raise EvaluationError(f"{refiner} cannot be filmed, as it cannot fly to the end")
+        yield of_picture(shot.picture, shot.lookup)
 
 
 def _label(refiner: str, taken: dict[str, Generator]) -> str:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from core.generator import Generator
     from core.keyframe import Keyframe
     from core.photo import Photo
+    from core.warp.lookup import Lookup
     from viewer.options import FilmOptions
 
 SECONDS = 20.0  # of a film of which nothing else is known
@@ -45,6 +46,7 @@ class Shot:
     picture: NDArray[np.uint8]  # (h, w, 3) sRGB, top row first; valid until the next shot
     camera: Camera
     generator: str  # that flies
+    lookup: Lookup | None = None  # through which its newest keyframes are seen; the published loop has none
 
 
 def run(options: FilmOptions) -> None:
@@ -138,7 +140,7 @@ def shots(keyframe: Keyframe, options: FilmOptions, photo: Photo | None = None) 
                 renderer.draw(frame, canvas)
                 ring.push(canvas)
                 picture = ring.pull()
-            yield Shot(picture, frame.camera, flight.refiner.generator_name)
+            yield Shot(picture, frame.camera, flight.refiner.generator_name, frame.newer.lookup)
             flight.advance(1.0 / options.fps, Steering())
         if flight.refiner.last_error is not None:
             print(flight.refiner.last_error, file=sys.stderr)

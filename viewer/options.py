@@ -92,12 +92,12 @@ class EvaluateOptions:
 
     photos: tuple[Path, ...] = (DEMO_PHOTO.parent,)  # files, folders, .tar shards
     refiners: tuple[str, ...] = (GENERATORS[0],)  # the first is what others are compared with
-    against: tuple[Path, ...] = ()  # real landscapes, likewise
     steps: int = 100
     size: tuple[int, int] = (256, 160)  # (width, height) of keyframes
     courses: tuple[str, ...] = ("autopilot", "turn")  # of core.virtual_flight.COURSES
     limit: int | None = None  # photos
-    features: Path | None = None  # folder of the feature networks' weights
+    films: bool = False  # also measure a film of every photo as it is delivered
+    features: Path | None = None  # folder with the weights of VGG16
     seed: int = 0
     out: Path = Path("evaluation")
 

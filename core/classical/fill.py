@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 SKY = 0.5  # alpha from which a pixel is sky
 _OPEN = 0.4, 0.6  # share of sky in what is behind a hole from which it begins to be, and is, sky
-# pixels at 256 a view from the known within which neighbours, beyond which the prior decides: where enclosed, and elsewhere
-_DISTANCE = (6.0, 36.0), (2.0, 14.0)
+_DISTANCE = 6.0, 36.0  # pixels from the known within which neighbours, beyond which the prior decides
+_OUTSIDE = 2.0, 14.0  # the same for colour and sky where holes are not enclosed: what goes on there has a layout of its own
 _REMEMBER = 0.7  # of the neighbours' log disparity relative to the prior; at 1 a full turn would end ever farther away
 _SURFACE = 1.4  # ratio of disparities in 15 pixels up to which they are one surface
 _BEHIND = 0.5  # weight from which a pixel is taken for background
@@ -61,19 +61,20 @@ class _Behind(NamedTuple):
     enclosed: Floats
 
 
-def filled(view: WarpedView, prior: PriorView, enclosed: Floats) -> Filling:
-    """Fill the holes of ``view``, which are ``enclosed`` (h, w) by what is known to this degree.
+def filled(view: WarpedView, prior: PriorView, enclosed: Floats, scale: float = 1.0) -> Filling:
+    """Fill the holes of ``view``, which are ``enclosed`` (h, w) by what is known to this degree; ``scale`` is of distances.
 
     What a near skyline uncovers is sky, unless the prior has land there.
     """
     behind = _Behind(background(view.disparity, view.mask), enclosed)
-    remote = remoteness(view.mask, enclosed)
+    away = remoteness(view.mask, scale)
+    remote = away + (1.0 - enclosed) * (remoteness(view.mask, scale, _OUTSIDE) - away)
     on_sky = (view.sky >= SKY).astype(np.float32)
     clean = view.mask & _clean(behind)
     open_sky = _held(on_sky, push_pull(on_sky[..., None], view.mask.astype(np.float32))[..., 0], view.mask, clean, behind)
     near = smoothstep(np.asarray(open_sky * prior.sky, np.float32), *_OPEN)
     sky = near + remote * (prior.sky - near)
-    land, distant = view.mask & (on_sky == 0.0), np.maximum(remote, open_sky)
+    land = view.mask & (on_sky == 0.0)
     source = _farthest(view.disparity, land & clean)
     ground = _ground(view.disparity, land)
     ratio = np.log(np.maximum(view.disparity, 0.01) / prior.disparity)
@@ -87,10 +88,10 @@ def filled(view: WarpedView, prior: PriorView, enclosed: Floats) -> Filling:
     nearby = np.clip(spread[..., 3] + (1.0 - behind.enclosed) * (ground - spread[..., 4]), 0.01, 1.0)
     # what goes on behind something does not go on down to the camera's feet: there the prior has ground
     feet = behind.enclosed * smoothstep(_FEET * prior.disparity / nearby, *_NEARER)
-    distant = np.maximum(distant, feet)
+    distant, far = (np.maximum(np.maximum(part, open_sky), feet) for part in (remote, away))
     beyond = prior.disparity * np.maximum(np.exp(_REMEMBER * np.minimum(spread[..., 5], 0.0)), _FEET * feet)
     colour += (distant + (1.0 - distant) * behind.enclosed * _ANCHOR)[..., None] * (cloned - colour)
-    disparity = nearby + distant * (beyond - nearby)
+    disparity = nearby + far * (beyond - nearby)
     return Filling(
         np.where(view.mask[..., None], view.image, colour).astype(np.float32),
         np.clip(np.where(land, view.disparity, disparity), 0.01, 1.0).astype(np.float32),
@@ -104,14 +105,12 @@ def doubled(picture: Floats) -> Floats:
     return np.asarray(cv2.resize(picture, None, fx=2.0, fy=2.0, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def remoteness(known: NDArray[np.bool_], enclosed: Floats) -> Floats:
-    """How far pixels are from the ``known`` (h, w), [0, 1]; they are ``enclosed`` (h, w) by it to this degree."""
+def remoteness(known: NDArray[np.bool_], scale: float = 1.0, distance: tuple[float, float] = _DISTANCE) -> Floats:
+    """How far pixels are from the ``known`` (h, w), [0, 1]: 0 within ``distance``[0], 1 from ``distance``[1], times ``scale``."""
     if not known.any():
         return np.ones(known.shape, np.float32)
     reach = np.asarray(cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 3), np.float32)
-    (inner, inmost), (outer, outmost) = np.array(_DISTANCE) * (known.shape[1] / 256.0)
-    t = (reach - outer - enclosed * (inner - outer)) / (outmost - outer + enclosed * (inmost - inner - outmost + outer))
-    return smoothstep(np.asarray(t, np.float32), 0.0, 1.0)
+    return smoothstep(reach, scale * distance[0], scale * distance[1])
 
 
 def _held(values: Floats, soft: Floats, known: NDArray[np.bool_], source: NDArray[np.bool_], behind: _Behind) -> Floats:

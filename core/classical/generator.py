@@ -92,14 +92,15 @@ class ClassicalGenerator:
         if self._photo is None or self._prior is None:
             raise RuntimeError("ClassicalGenerator was called before begin(photo, seed)")
         coarse = coarse and not any(side % 2 for side in view.mask.shape)
+        scale = 0.5 if coarse else 1.0
         small = halved(view) if coarse else view
-        prior, inside = self._seen(small)
+        prior, inside = self._seen(small, scale)
         view = _trusted(view, PriorView(*(doubled(part) for part in prior)) if coarse else prior)
         small = halved(view) if coarse else view
         known = view.mask
         if self._prior.closed:  # behind a wall that one flies through the photo begins anew
-            prior, inside = self._seen(small, anew=True)
-        filling = filled(small, prior, inside)
+            prior, inside = self._seen(small, scale, anew=True)
+        filling = filled(small, prior, inside, scale)
         if coarse:
             filling = filling.over(view)
             prior, inside = PriorView(*(doubled(part) for part in prior)), doubled(inside)
@@ -109,11 +110,11 @@ class ClassicalGenerator:
         need = np.where(known, np.float32(0.0), np.float32(1.0) - filling.remote)
         return Completion(view, filling.land, disparity, sky, view.debt, need, free, inside, self._photo)
 
-    def _seen(self, view: WarpedView, *, anew: bool = False) -> tuple[PriorView, NDArray[np.float32]]:
-        """Return the prior as ``view`` sees it, and how much holes are enclosed; ``anew``, it is whole away from what is known."""
+    def _seen(self, view: WarpedView, scale: float, *, anew: bool = False) -> tuple[PriorView, NDArray[np.float32]]:
+        """Return the prior as ``view`` sees it, and how much holes are enclosed; ``anew`` it is whole away from the known."""
         assert self._prior is not None  # noqa: S101 - asked for by ``fill`` alone
         inside = enclosed(view.mask)
-        outside = np.maximum(1.0 - inside, remoteness(view.mask, inside)) if anew else 1.0 - inside
+        outside = np.maximum(1.0 - inside, remoteness(view.mask, scale)) if anew else 1.0 - inside
         height, width = view.mask.shape
         return self._prior.view(view.camera, width, height, outside), inside
 
@@ -147,9 +148,9 @@ class ClassicalGenerator:
 def halved(view: WarpedView) -> WarpedView:
     """Return ``view`` at half the resolution: means of what is known; of disparities the farthest, as the background goes on."""
     parts = np.dstack([view.image, view.sky, view.debt, view.mask.astype(np.float32)])
-    sums = cv2.resize(parts, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    sums = np.asarray(cv2.resize(parts, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.float32)
     mask = sums[..., 5] > 0.0
-    mean = sums[..., :5] / np.where(mask, sums[..., 5], 1.0)[..., None]
+    mean = np.asarray(sums[..., :5] / np.where(mask, sums[..., 5], np.float32(1.0))[..., None], np.float32)
     on_sky = mean[..., 3] >= SKY
     land = np.where(view.mask & (view.disparity > 0.0), view.disparity, np.inf)
     rows, columns = land.shape[0] // 2, land.shape[1] // 2

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from core.evaluation.land import FAINT_SKY, inland, luma, streaks
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -15,9 +17,6 @@ if TYPE_CHECKING:
 
     from core.keyframe import Keyframe
 
-_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. 709
-_SKYLINE = 3  # pixels from any sky within which land is not measured: its edge is not its texture
-_FAINT_SKY = 0.1  # alpha
 _LEAST_LAND = 0.01  # of the view: with less there is nothing to measure
 
 FLAT = 0.25  # collapse: contrast below this share of the photo's,
@@ -38,7 +37,9 @@ class Appearance:
     blue: float
     contrast: float  # standard deviation of its luma
     sharpness: float  # mean absolute difference of its luma from the Gaussian mean (sigma 1 pixel) around it
+    laplacian: float  # variance of the Laplacian of its luma
     correlation: float  # of luma with that of the pixels beside and below: natural 0.8 to 1, white noise 0
+    streaks: float  # coherence of its structure tensor, [0, 1]
     far: float  # 3rd percentile of disparity
     middle: float  # median
     near: float  # 97th percentile
@@ -48,15 +49,14 @@ FIELDS = tuple(field.name for field in fields(Appearance))
 
 
 def appearance(image: NDArray[np.uint8], disparity: NDArray[np.float32], sky: NDArray[np.float32]) -> Appearance:
-    """Measure a frame: ``image`` (h, w, 3) sRGB, ``disparity`` and ``sky`` (h, w)."""
-    beside = cv2.dilate((sky > _FAINT_SKY).astype(np.uint8), np.ones((2 * _SKYLINE + 1,) * 2, np.uint8))
-    land = np.asarray(beside) == 0
+    """Measure a frame: ``image`` (h, w, 3) sRGB, ``disparity`` and ``sky`` (h, w); there is no land where disparity is 0."""
+    land = inland(sky > FAINT_SKY) & (disparity > 0.0)
     share = float(land.mean())
     if share < _LEAST_LAND:
-        return Appearance(float(sky.mean()), share, *([float("nan")] * 9))
+        return Appearance(float(sky.mean()), share, *([float("nan")] * 11))
     colours = image[land].astype(np.float32) / 255.0
-    luma = np.asarray(image @ _LUMA / 255.0, np.float32)
-    fine = np.abs(luma - cv2.GaussianBlur(luma, (0, 0), 1.0))
+    grey = luma(image)
+    fine = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 1.0))
     red, green, blue = (float(value) for value in colours.mean(axis=0))
     far, middle, near = (float(value) for value in np.percentile(disparity[land], (3, 50, 97)))
     return Appearance(
@@ -65,9 +65,11 @@ def appearance(image: NDArray[np.uint8], disparity: NDArray[np.float32], sky: ND
         red,
         green,
         blue,
-        contrast=float(luma[land].std()),
+        contrast=float(grey[land].std()),
         sharpness=float(fine[land].mean()),
-        correlation=_correlation(luma, land),
+        laplacian=float(np.asarray(cv2.Laplacian(grey, cv2.CV_32F))[land].var()),
+        correlation=_correlation(grey, land),
+        streaks=streaks(grey, land),
         far=far,
         middle=middle,
         near=near,
@@ -79,9 +81,9 @@ def of_keyframe(keyframe: Keyframe) -> Appearance:
     return appearance(keyframe.image, keyframe.disparity, keyframe.sky)
 
 
-def _correlation(luma: NDArray[np.float32], land: NDArray[np.bool_]) -> float:
+def _correlation(grey: NDArray[np.float32], land: NDArray[np.bool_]) -> float:
     """Mean correlation of neighbouring land pixels, sideways and down; 1 where all are equal."""
-    centred = luma - luma[land].mean()
+    centred = grey - grey[land].mean()
     variance = float(np.square(centred[land]).mean())
     if variance < 1e-8:
         return 1.0
@@ -94,8 +96,10 @@ class Drift:
     """Curves of one flight, each (steps + 1,), entry 0 the start photo; nan where there was hardly any land."""
 
     sharpness: NDArray[np.float64]  # share of the photo's
+    laplacian: NDArray[np.float64]  # share of the photo's
     contrast: NDArray[np.float64]  # share of the photo's
     colour: NDArray[np.float64]  # mean absolute difference of the mean colour from the photo's, [0, 1]
+    streaks: NDArray[np.float64]  # share of the photo's
     correlation: NDArray[np.float64]
     sky: NDArray[np.float64]
     land: NDArray[np.float64]
@@ -111,9 +115,8 @@ class Drift:
         colour = np.stack([column[name] for name in ("red", "green", "blue")])
         same = {name: column[name] for name in ("correlation", "sky", "land", "far", "middle", "near")}
         return cls(
-            sharpness=column["sharpness"] / max(column["sharpness"][0], 1e-6),
-            contrast=column["contrast"] / max(column["contrast"][0], 1e-6),
             colour=np.abs(colour - colour[:, :1]).mean(axis=0),
+            **{name: column[name] / max(column[name][0], 1e-9) for name in ("sharpness", "laplacian", "contrast", "streaks")},
             **same,
         )
 

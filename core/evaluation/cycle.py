@@ -38,17 +38,16 @@ class Cycle:
 
 def cycle(start: Start, generator: Generator, judge: Judge) -> Cycle:
     """Send the photo to a virtual camera and home again and compare; the judge's seed chooses the side."""
-    seed, embedder = judge.seed, judge.embedder
     flight = judge.flight(start, "autopilot")
     home = Home.of(flight, judge.warper)
-    side = float(np.random.default_rng(seed).choice((-1.0, 1.0)))
+    side = float(np.random.default_rng(judge.seed).choice((-1.0, 1.0)))
     there = flight.look_from(flight.camera.moved(np.array([side * ASIDE, 0.0, -BACK]), turn(-side * YAW)))
     view = come_home(there, home)
-    generator.begin(start.photo, seed)
+    generator.begin(start.photo, judge.seed)
     refined = generator(view)
     return Cycle(
-        likeness(view.image, home.view.image, view.mask, embedder.vgg),
-        likeness(refined.image, home.view.image, view.mask, embedder.vgg),
+        likeness(view.image, home.view.image, view.mask, judge.vgg),
+        likeness(refined.image, home.view.image, view.mask, judge.vgg),
     )
 
 

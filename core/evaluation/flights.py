@@ -11,6 +11,9 @@ from core.compose import compose
 from core.errors import EvaluationError
 from core.evaluation.appearance import Appearance, Drift, appearance, of_keyframe
 from core.evaluation.likeness import Likeness, likeness, psnr
+from core.evaluation.patches import PhotoPatches, Similarity
+from core.evaluation.renewal import Change
+from core.evaluation.style import Style
 from core.frame import Layer
 from core.keyframe import eight_bit
 from core.sky import Dome
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.camera import Camera
-    from core.evaluation.embedding import Embedder, Style
+    from core.features import Vgg16Features
     from core.generator import Generator, WarpedView
     from core.keyframe import Keyframe
     from core.warp.lookup import Lookup
@@ -32,10 +35,9 @@ SHORT_STEPS = 5  # there, before it is looked back home
 RETRACE_STEPS = 50  # there, before it is flown back
 RETRACE_STRIDE = 10  # steps between the places where the way back is compared with the way there
 TURN_STEPS = 45  # of 8 degrees: a full circle in place
-VGG_STRIDE = 5  # steps between frames that VGG16 looks at: it takes as long as ten steps of flight
+STRIDE = 5  # steps between frames whose patches and style are looked at: VGG16 takes as long as ten steps of flight
 SHEET_STEPS = (0, 5, 10, 20, 50, 100, 200, 300)
 _SAME = 0.8  # ratio of disparities from which two surfaces are one
-_BUFFER = 20  # frames embedded at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +71,9 @@ class FlightRecord:
     photo: str
     course: str
     frames: list[Appearance] = field(default_factory=list)  # the start photo first
-    lite0: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 320), np.float32))  # of steps 1, 2, ...
-    vgg: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 2, 512), np.float32))  # of steps 5, 10, ...
+    changes: list[Change] = field(default_factory=list)  # of steps 1, 2, ...
+    similarities: list[Similarity] = field(default_factory=list)  # to the start photo, of steps 5, 10, ...
     style: list[float] = field(default_factory=list)  # distance to the start photo, likewise
-    start_lite0: NDArray[np.float32] = field(default_factory=lambda: np.zeros((1, 320), np.float32))
     snapshots: dict[int, Snapshot] = field(default_factory=dict)
     short: Likeness | None = None
     way_back: Return | None = None
@@ -101,7 +102,7 @@ class Start:
 class Judge:
     """Flies photos and keeps what matters. ``tick`` is called after every step."""
 
-    embedder: Embedder
+    vgg: Vgg16Features
     size: tuple[int, int]
     steps: int
     seed: int = 0
@@ -123,23 +124,22 @@ class Judge:
         home = Home.of(flight, self.warper)
         record = FlightRecord(start.name, course, [appearance(eight_bit(home.view.image), home.view.disparity, home.view.sky)])
         record.snapshots[0] = Snapshot(eight_bit(home.view.image), home.view.disparity, home.view.sky)
-        listener = _Listener(record, self.embedder, eight_bit(home.view.image))
+        listener = _Listener(record, self.vgg, home.view)
         there: dict[int, Keyframe] = {}
         steps = self.steps_of(course)
         for step in range(1, steps + 1):
-            keyframe = _stepped(flight, generator, start.name)
-            listener.hear(step, keyframe)
+            keyframe, change = _stepped(flight, generator, start.name)
+            listener.hear(step, keyframe, change)
             if step in SHEET_STEPS or step == steps:
                 record.snapshots[step] = Snapshot(keyframe.image, keyframe.disparity, keyframe.sky)
             if course == "autopilot":
                 if step == min(SHORT_STEPS, steps):
-                    record.short = home.from_keyframe(keyframe, self.embedder)
+                    record.short = home.from_keyframe(keyframe, self.vgg)
                 if step % RETRACE_STRIDE == 0 and step <= RETRACE_STEPS:
                     there[step] = keyframe
                 if step == min(RETRACE_STEPS, steps):
                     record.way_back = _way_back(flight, home, there, step)
             self.tick()
-        listener.close()
         return record
 
     def steps_of(self, course: str) -> int:
@@ -170,7 +170,7 @@ class Home:
         """Return the view of home through ``lookup``, nothing filled in."""
         return compose(Layer(keyframes, lookup), self.camera, self.dome)
 
-    def from_keyframe(self, keyframe: Keyframe, embedder: Embedder) -> Likeness | None:
+    def from_keyframe(self, keyframe: Keyframe, vgg: Vgg16Features) -> Likeness | None:
         """Judge how ``keyframe`` alone, without the photo, shows home, where it shows the same surfaces.
 
         Where something near has left its view it shows what lay behind, which has nothing to do with the photo.
@@ -178,13 +178,14 @@ class Home:
         view = self.composed((keyframe,), self.lookup((keyframe,)))
         ours, photos = view.disparity, self.view.disparity
         same = np.minimum(ours, photos) >= _SAME * np.maximum(ours, photos)
-        return likeness(view.image, self.view.image, view.mask & self.view.mask & same, embedder.vgg)
+        return likeness(view.image, self.view.image, view.mask & self.view.mask & same, vgg)
 
 
-def _stepped(flight: VirtualFlight, generator: Generator, name: str) -> Keyframe:
-    refined = generator(flight.look())
+def _stepped(flight: VirtualFlight, generator: Generator, name: str) -> tuple[Keyframe, Change]:
+    view = flight.look()
+    refined = generator(view)
     try:
-        return flight.accept(refined)
+        return flight.accept(refined), Change.of(view, refined)
     except ValueError as error:
         raise EvaluationError(f"{generator.name} on {name}: {error}; its weights are no good") from error
 
@@ -203,35 +204,17 @@ def _way_back(flight: VirtualFlight, home: Home, there: dict[int, Keyframe], ste
 
 
 class _Listener:
-    """Measures frames as they come and embeds them a buffer at a time."""
+    """Measures frames as they come."""
 
-    def __init__(self, record: FlightRecord, embedder: Embedder, start: NDArray[np.uint8]) -> None:
-        self._record, self._embedder = record, embedder
-        self._frames: list[NDArray[np.uint8]] = []
-        self._for_vgg: list[NDArray[np.uint8]] = []
-        self._style: Style = embedder.vgg_vectors([start])[1][0]
-        record.start_lite0 = embedder.lite0_vectors([start])
+    def __init__(self, record: FlightRecord, vgg: Vgg16Features, home: WarpedView) -> None:
+        self._record, self._vgg = record, vgg
+        start = eight_bit(home.image)
+        self._patches, self._style = PhotoPatches(start, home.sky), Style.of(start, vgg)
 
-    def hear(self, step: int, keyframe: Keyframe) -> None:
-        self._record.frames.append(of_keyframe(keyframe))
-        self._frames.append(keyframe.image)
-        if step % VGG_STRIDE == 0:
-            self._for_vgg.append(keyframe.image)
-        if len(self._frames) == _BUFFER:
-            self.close()
-
-    def close(self) -> None:
-        """Embed what has been buffered."""
+    def hear(self, step: int, keyframe: Keyframe, change: Change) -> None:
         record = self._record
-        if self._frames:
-            record.lite0 = _joined(record.lite0, self._embedder.lite0_vectors(self._frames))
-        if self._for_vgg:
-            vectors, styles = self._embedder.vgg_vectors(self._for_vgg)
-            record.vgg = _joined(record.vgg, vectors)
-            record.style += [style.distance(self._style) for style in styles]
-        self._frames.clear()
-        self._for_vgg.clear()
-
-
-def _joined(old: NDArray[np.float32], new: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.concatenate([old, new])
+        record.frames.append(of_keyframe(keyframe))
+        record.changes.append(change)
+        if step % STRIDE == 0:
+            record.similarities.append(self._patches.similarity(keyframe.image, keyframe.sky))
+            record.style.append(Style.of(keyframe.image, self._vgg).distance(self._style))

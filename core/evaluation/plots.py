@@ -22,13 +22,18 @@ _PANELS = (
     ("sharpness", "sharpness of land / photo's"),
     ("contrast", "contrast of land / photo's"),
     ("colour", "mean colour's difference from photo's"),
+    ("coherence", "patches' distance to photo's / its halves'"),
+    ("completeness", "photo's patches' distance / its halves'"),
+    ("repetition", "share of patches used too often"),
+    ("streaks", "streaks of land / photo's"),
+    ("boiling", "low-band change of known land"),
+    ("renewed", "renewed share of known land"),
     ("correlation", "correlation of neighbouring pixels"),
     ("sky", "share of sky"),
     ("far", "disparity, 3rd percentile"),
     ("middle", "disparity, median"),
     ("near", "disparity, 97th percentile"),
     ("style", "style distance to photo, 1e-5"),
-    ("kid", "kernel distance (Lite0) of 20 steps"),
 )
 
 _log = logging.getLogger(__name__)
@@ -41,8 +46,8 @@ def draw(path: Path, summaries: Sequence[Summary]) -> None:
     except ImportError:
         _log.warning("%s is not drawn: pip install photoflight[evaluate] for plots; the report has the curves' numbers", path)
         return
-    figure = Figure(figsize=(16, 7), layout="constrained")
-    axes = figure.subplots(2, 5).ravel()
+    figure = Figure(figsize=(16, 10), layout="constrained")
+    axes = figure.subplots(3, 5).ravel()
     for (name, title), panel in zip(_PANELS, axes, strict=True):
         for summary in summaries:
             _curve(panel, summary, name)
@@ -51,7 +56,7 @@ def draw(path: Path, summaries: Sequence[Summary]) -> None:
         panel.grid(alpha=0.3)
     axes[0].axhspan(*SHARP, color="green", alpha=0.08)
     axes[0].legend(fontsize=8)
-    for panel in axes[5:]:
+    for panel in axes[10:]:
         panel.set_xlabel("step", fontsize=8)
     try:
         figure.savefig(path, dpi=90)
@@ -65,5 +70,4 @@ def _curve(panel: Axes, summary: Summary, name: str) -> None:
         return
     steps = np.array(curve["steps"])
     (line,) = panel.plot(steps, curve["median"], label=summary.generator, marker="" if len(steps) > 1 else "o")
-    if "low" in curve:
-        panel.fill_between(steps, curve["low"], curve["high"], alpha=0.15, color=line.get_color())
+    panel.fill_between(steps, curve["low"], curve["high"], alpha=0.15, color=line.get_color())

@@ -15,16 +15,19 @@ if TYPE_CHECKING:
 
     from core.evaluation.summary import Summary
 
-# what the ends of a figure's name mean; the first match is printed as its unit
+# what parts of a figure's name mean; the first match is printed as its unit
 _UNITS = (
     ("psnr", "dB"),
     ("ways", "dB"),
     ("style", "1e-5"),
-    ("sharpness.in_band", "of photos"),
-    ("sharpness.last", "of photo's"),
-    ("sharpness.behind", "of photo's"),
-    ("contrast.last", "of photo's"),
-    ("contrast.behind", "of photo's"),
+    ("in_band", "of photos"),
+    ("sharpness", "of photo's"),
+    ("contrast", "of photo's"),
+    ("streaks", "of photo's"),
+    ("coherence", "of photo's halves"),
+    ("completeness", "of photo's halves"),
+    ("repetition", "of patches"),
+    ("renewed", "of land"),
     ("collapsed", "of photos"),
     ("seen", "of view"),
     ("sky.change", "of view"),
@@ -43,7 +46,7 @@ def table(summaries: Sequence[Summary]) -> str:
         for other in others:
             value = other.figures.get(name, math.nan)
             row += [_number(value), _number(value / base) if base and math.isfinite(base) else "-"]
-        rows.append([*row, next((unit for end, unit in _UNITS if name.endswith(end)), "")])
+        rows.append([*row, next((unit for part, unit in _UNITS if part in name), "")])
     widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
     lines = []
     for label, *cells, unit in rows:

@@ -1,21 +1,21 @@
 """Summary: the flights of one generator in figures, for tables and JSON.
 
-Figures are named "course.figure[.features][.steps]". Kernel and Frechet distances are to the reference, on standardised
-features, in blocks of 50 steps and in a window of 20 that slides over the flight (InfiniteNature-Zero, section 4, "FID_sw").
+Figures are named "course.figure[.steps]", those of films "film.figure[.time]".
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from core.evaluation import film
 from core.evaluation.appearance import Drift
-from core.evaluation.distributions import frechet_distance, kernel_distance
-from core.evaluation.embedding import LITE0, VGG
-from core.evaluation.flights import VGG_STRIDE
+from core.evaluation.flights import STRIDE
+from core.evaluation.patches import Similarity
+from core.evaluation.renewal import Change
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     from core.evaluation.cycle import Cycle
     from core.evaluation.flights import FlightRecord
     from core.evaluation.likeness import Likeness
-    from core.evaluation.reference import Reference
 
-    Vectors = NDArray[np.float32]
     Figures = dict[str, float]
 
-BLOCK, WINDOW, WINDOW_STRIDE = 50, 20, 10  # steps
+WINDOWS = ((20, 100), (50, 100), (250, 300))  # steps, both included, over which figures are taken
 SHARP = (0.7, 1.4)  # sharpness of land that is as good as the photo's, its multiples
+# of all steps and photos of a window these are averaged, of the others the median is taken
+_AVERAGED = ("boiling", "renewed", "colour")
+_JUDGED = ("coherence", "completeness", "repetition", "streaks", "sharpness", "contrast", *_AVERAGED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,29 +42,29 @@ class Summary:
     generator: str
     figures: Figures
     curves: dict[str, dict[str, list[float]]]  # of the autopilot's flights, by step: "steps", "low", "median", "high"
-    photos: list[dict[str, Any]]  # a few figures of each flight
-    sets: dict[str, int]  # sizes of the sets compared
+    photos: list[dict[str, Any]]  # a few figures of each flight and film
+
+
+class _Table(NamedTuple):
+    """One figure of every photo at some steps."""
+
+    steps: range
+    values: NDArray[np.float64]  # (photos, steps)
 
 
 def summarise(
-    generator: str, records: Mapping[str, Sequence[FlightRecord]], cycles: Sequence[Cycle], reference: Reference | None
+    generator: str, records: Mapping[str, Sequence[FlightRecord]], cycles: Sequence[Cycle], films: Sequence[FlightRecord] = ()
 ) -> Summary:
-    """Summarise flights by course, every list in the order of the photos; without a ``reference`` no distances to one."""
-    flown = records.get("autopilot", ())
-    figures = _near_home(flown, cycles)
+    """Summarise flights by course and films, which have frames at all ``film.TIMES``, each list in the order of the photos."""
+    figures = _near_home(records.get("autopilot", ()), cycles) | _films(films)
     photos: list[dict[str, Any]] = []
-    curves = _curves(flown) if flown else {}
     for course, flights in records.items():
-        found = _course(flights)
-        if reference is not None:
-            windows = _sliding(flights, reference)
-            found = _distances(flights, reference) | {f"kid.{LITE0}.window{WINDOW}": float(np.mean(windows["median"]))} | found
-            if course == "autopilot":
-                curves["kid"] = windows
-        figures |= {f"{course}.{name}": value for name, value in found.items()}
+        figures |= {f"{course}.{name}": value for name, value in _course(flights).items()}
         photos += [_photo(record) for record in flights]
-    sets = {"photos": max(map(len, records.values()), default=0), "reference": len(reference) if reference else 0}
-    return Summary(generator, figures, curves, photos, sets)
+    photos += [{"photo": each.photo, "course": each.course, "sharpness": each.drift.laplacian.tolist()} for each in films]
+    flown = records.get("autopilot")
+    curves = {name: _spread(table) for name, table in _tables(flown).items()} if flown else {}
+    return Summary(generator, figures, curves, photos)
 
 
 def _near_home(flights: Sequence[FlightRecord], cycles: Sequence[Cycle]) -> Figures:
@@ -95,81 +96,80 @@ def _mean_likeness(name: str, likenesses: Iterable[Likeness | None]) -> Figures:
 
 
 def _course(flights: Sequence[FlightRecord]) -> Figures:
-    """Return the figures of all ``flights`` on one course that need no reference."""
-    out: Figures = {}
+    """Return the figures of all ``flights`` on one course."""
     drifts = [record.drift for record in flights]
     at, where = _judged(flights[0])
-    style = np.array([record.style for record in flights])
-    if style.size:
-        out["style"] = float(style.mean())
     sharpness = np.array([drift.sharpness[at] for drift in drifts])
-    colour = np.stack([drift.colour for drift in drifts])
-    out |= {
+    colour = np.array([_mean(drift.colour[1:]) for drift in drifts])
+    tables = _tables(flights)
+    return _windowed(tables) | {
+        "style": _mean(tables["style"].values),
         f"sharpness.{where}": _middle(sharpness),
-        "sharpness.in_band": float(((sharpness >= SHARP[0]) & (sharpness <= SHARP[1])).mean()),
+        "sharpness.in_band": _share_within(sharpness, SHARP),
         f"contrast.{where}": _middle(np.array([drift.contrast[at] for drift in drifts])),
-        "colour.mean": _mean(colour[:, 1:]),
-        f"colour.{where}": _mean(colour[:, at]),
+        "colour.mean": _mean(colour),
+        "colour.p90": float(np.nanpercentile(colour, 90)),
         "sky.change": float(np.mean([abs(drift.sky[1:] - drift.sky[0]).mean() for drift in drifts])),
         "collapsed": float(np.mean([drift.collapsed() is not None for drift in drifts])),
     }
-    return out
 
 
-def _distances(flights: Sequence[FlightRecord], reference: Reference) -> Figures:
-    """Return the distances of frames to the ``reference`` by block of steps, and of the start photos: the least to hope for."""
-    start = np.concatenate([record.start_lite0 for record in flights])
-    out = {f"kid.{LITE0}.start": reference.distance(LITE0, start, _kid)}
-    steps = len(flights[0].lite0)
-    for first in range(1, steps + 1, BLOCK):
-        out |= _block(flights, reference, first, min(first + BLOCK - 1, steps))
-    return out
-
-
-def _block(flights: Sequence[FlightRecord], reference: Reference, first: int, last: int) -> Figures:
-    steps = f"{first}-{last}"
-    lite0 = np.concatenate([record.lite0[first - 1 : last] for record in flights])
-    vgg = np.concatenate([record.vgg[-(-first // VGG_STRIDE) - 1 : last // VGG_STRIDE] for record in flights])
-    sets = {LITE0: lite0} | {name: vgg[:, i] for i, name in enumerate(VGG)}
-    out: Figures = {}
-    for name, vectors in sets.items():
-        out[f"kid.{name}.{steps}"] = reference.distance(name, vectors, _kid)
-        out[f"frechet.{name}.{steps}"] = reference.distance(name, vectors, frechet_distance)
-    return out
-
-
-def _kid(x: Vectors, y: Vectors) -> float:
-    """Kernel distance, the number alone."""
-    return kernel_distance(x, y).value
-
-
-def _sliding(flights: Sequence[FlightRecord], reference: Reference) -> dict[str, list[float]]:
-    """Kernel distances (Lite0) of windows of 20 steps, of all steps where there are less, by the windows' middles."""
-    steps = len(flights[0].lite0)
-    width = min(WINDOW, steps)
-    starts = range(0, steps - width + 1, WINDOW_STRIDE)
-    sets = [np.concatenate([record.lite0[start : start + width] for record in flights]) for start in starts]
-    middles = [start + 0.5 * (width + 1) for start in starts]
-    return {"steps": middles, "median": [reference.distance(LITE0, each, _kid) for each in sets]}
-
-
-def _curves(flights: Sequence[FlightRecord]) -> dict[str, dict[str, list[float]]]:
-    """Median and quartiles over the photos of every drift, by step."""
+def _tables(flights: Sequence[FlightRecord]) -> dict[str, _Table]:
+    """Return everything that is measured along ``flights`` of one length, by name."""
+    steps = len(flights[0].frames)
     drifts = [record.drift for record in flights]
-    steps = len(drifts[0].sky) - 1
-    names = [field.name for field in fields(Drift)]
-    curves = {name: _spread(np.stack([getattr(drift, name) for drift in drifts]), range(steps + 1)) for name in names}
-    style = np.array([record.style for record in flights])
-    if style.size:
-        curves["style"] = _spread(style, range(VGG_STRIDE, steps + 1, VGG_STRIDE))
-    return curves
+    looked = range(STRIDE, steps, STRIDE)
+    tables = {
+        each.name: _Table(range(steps), np.stack([getattr(drift, each.name) for drift in drifts])) for each in fields(Drift)
+    }
+    for kind, where, lists in (
+        (Change, range(1, steps), [record.changes for record in flights]),
+        (Similarity, looked, [record.similarities for record in flights]),
+    ):
+        for each in fields(kind):
+            tables[each.name] = _Table(where, np.array([[getattr(one, each.name) for one in found] for found in lists]))
+    return tables | {"style": _Table(looked, np.array([record.style for record in flights]))}
 
 
-def _spread(table: NDArray[np.float64], steps: range) -> dict[str, list[float]]:
-    known = np.isfinite(table).any(axis=0)
-    low, median, high = (np.full(table.shape[1], math.nan) for _ in range(3))
-    low[known], median[known], high[known] = np.nanpercentile(table[:, known], (25, 50, 75), axis=0)
-    return {"steps": [float(s) for s in steps], "low": low.tolist(), "median": median.tolist(), "high": high.tolist()}
+def _windowed(tables: Mapping[str, _Table]) -> Figures:
+    """Return the figures of all windows that the flights reach the end of; the first is cut to what there is of it."""
+    last = tables["colour"].steps[-1]
+    (first, end), *later = WINDOWS
+    windows = [(first if last >= first else 1, min(end, last)), *(window for window in later if window[1] <= last)]
+    return {
+        f"{name}.{begin}-{end}": (_mean if name in _AVERAGED else _middle)(
+            tables[name].values[:, _within(tables[name], begin, end)]
+        )
+        for begin, end in windows
+        for name in _JUDGED
+    }
+
+
+def _within(table: _Table, begin: int, end: int) -> list[bool]:
+    return [begin <= step <= end for step in table.steps]
+
+
+def _films(films: Sequence[FlightRecord]) -> Figures:
+    """Return the figures of delivered films: at each time, and of all times after the first."""
+    if not films:
+        return {}
+    drifts = [each.drift for each in films]
+    names = "laplacian", "contrast", "streaks", "colour"
+    sharpness, contrast, streaks, colour = (np.stack([getattr(drift, name)[1:] for drift in drifts]) for name in names)
+    out = {"film.in_band.all": float(np.mean([_share_within(row, film.SHARP) == 1.0 for row in sharpness]))}
+    for time, column in zip(film.TIMES[1:], sharpness.T, strict=True):
+        out |= {f"film.in_band.{time}s": _share_within(column, film.SHARP), f"film.sharpness.{time}s": _middle(column)}
+    return out | {"film.contrast": _middle(contrast), "film.streaks": _middle(streaks), "film.colour": _mean(colour)}
+
+
+def _spread(table: _Table) -> dict[str, list[float]]:
+    """Median and quartiles over the photos by step."""
+    known = np.isfinite(table.values).any(axis=0)
+    spread = np.full((3, len(table.steps)), math.nan)
+    if known.any():
+        spread[:, known] = np.nanpercentile(table.values[:, known], (25, 50, 75), axis=0)
+    low, median, high = spread.tolist()
+    return {"steps": [float(step) for step in table.steps], "low": low, "median": median, "high": high}
 
 
 def _judged(record: FlightRecord) -> tuple[int, str]:
@@ -179,20 +179,17 @@ def _judged(record: FlightRecord) -> tuple[int, str]:
 
 
 def _photo(record: FlightRecord) -> dict[str, Any]:
-    drift, at = record.drift, _judged(record)[0]
-    out: dict[str, Any] = {
-        "photo": record.photo,
-        "course": record.course,
-        "sharpness": float(drift.sharpness[at]),
-        "contrast": float(drift.contrast[at]),
-        "colour": _mean(drift.colour[1:]),
-        "collapsed": drift.collapsed(),
-    }
-    if record.style:
-        out["style"] = float(np.mean(record.style))
+    tables = _tables([record])
+    out: dict[str, Any] = {"photo": record.photo, "course": record.course, "collapsed": record.drift.collapsed()}
+    out |= _windowed(tables) | {"style": _mean(tables["style"].values)}
     if record.short is not None:
         out["short"] = vars(record.short)
     return out
+
+
+def _share_within(values: NDArray[np.float64], band: tuple[float, float]) -> float:
+    """Share of ``values`` within ``band``; what is not known is not."""
+    return float(((values >= band[0]) & (values <= band[1])).mean())
 
 
 def _middle(values: NDArray[np.float64]) -> float:

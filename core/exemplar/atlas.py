@@ -61,7 +61,7 @@ class Atlas:
     @property
     def width(self) -> int:
         """Of all photos unfolded, pixels."""
-        return 2 * self.disparity.shape[1]
+        return 2 * int(self.disparity.shape[1])
 
     def level(self, density: float) -> int:
         """Level that comes nearest to ``density`` pixels a pixel of ``size``, not coarser if there is one."""
@@ -107,7 +107,7 @@ def _page(photo: Keyframe, aspect: float, size: tuple[int, int]) -> Bytes:
 
 
 def _cropped(picture: NDArray[Any], aspect: float) -> NDArray[Any]:
-    """The middle of ``picture`` in another shape."""
+    """Return the middle of ``picture`` in another shape."""
     height, width = picture.shape[:2]
     w, h = min(width, round(height * aspect)), min(height, round(width / aspect))
     left, top = (width - w) // 2, (height - h) // 2

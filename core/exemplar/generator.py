@@ -35,7 +35,9 @@ _OUTSIDE = 0.5  # enclosure up to which a hole is suggested what the photo shows
 _ALIKE = 0.5  # of log disparity by which that may differ from what is behind the hole
 _VAGUE = 3.0  # pixels over which a skyline in a hole is unsure
 _RIM = 2  # pixels by which patches at the skyline go on into the sky
-_HOLD = 0.5, 0.2, 0.95, 0.6  # trust from which the tone holds old colours best; how well it does at least, at most, and in holes
+_HOLD = 1.0, 0.0, 0.8, 0.3  # trust from which the tone holds old colours best; how well it does at least, at most, and in holes
+_PULL, _MOST = 0.5, 0.05  # share of the way back to the photo's mean colour of land that new land takes, and most of that
+_AROUND, _DETAILED = 8.0, 4.0  # pixels over which, and grey levels of detail up to which land is plain: its colours are held
 _REACH = 4.0, 8.0, 16.0  # pixels over which the tone does: where old colours are trusted, more where they are not, in holes
 
 
@@ -90,11 +92,13 @@ class ExemplarGenerator:
         assert self._prepared is not None  # noqa: S101 - there is no view without
         atlas, new = self._prepared.atlas, renewal.new
         sky = np.where(renewal.open, cv2.GaussianBlur(done.sky, (0, 0), _VAGUE), done.sky).astype(np.float32)
-        suggested = self._completion.positions(done.view) * np.array(atlas.size, np.float32)
-        apart = np.abs(np.log(done.disparity / np.maximum(atlas.disparity_at(suggested), 0.01)))
-        holes = new & ~done.view.mask & (done.enclosed < _OUTSIDE) & (apart < _ALIKE)
         known = np.where((renewal.land & ~new)[..., None], source, np.float32(np.nan))
-        known[holes] = suggested[holes]
+        holes = new & ~done.view.mask & (done.enclosed < _OUTSIDE)
+        if holes.any():
+            suggested = self._completion.positions(done.view) * np.array(atlas.size, np.float32)
+            apart = np.abs(np.log(done.disparity / np.maximum(atlas.disparity_at(suggested), 0.01)))
+            holes &= apart < _ALIKE
+            known[holes] = suggested[holes]
         return Wanted(eight_bit(done.land), guide(done.disparity, sky, row), renewal.trust, new, known)
 
 
@@ -108,6 +112,9 @@ class _Prepared:
         self.synthesis = Synthesis(self.atlas)
         self.thresholds = thresholds(self.atlas, seed)
         self.ground = ground_of(photo)
+        land = self.atlas.sky < SKY
+        colours = cv2.resize(self.atlas.levels[0], land.shape[::-1], interpolation=cv2.INTER_AREA)[..., :3]
+        self.colour = np.asarray(colours[land if land.any() else ~land].mean(axis=0) / 255.0, np.float32)
 
     def rows(self, view: WarpedView) -> Floats:
         """Row of the photo, [0, 1], that lies in the direction of each pixel of ``view``, (h, w)."""
@@ -120,10 +127,15 @@ class _Prepared:
         """Return the tone with that of new land: what ``bare`` copies (h, w, 3) lack of old colours that are trusted."""
         known, trust, land = done.view.mask, renewal.trust, done.sky < SKY
         hold = np.where(known, np.clip(trust / _HOLD[0], _HOLD[1], _HOLD[2]), _HOLD[3]).astype(np.float32)
+        plain = _plainness(eight_bit(done.land)) * known
+        hold += plain * (1.0 - hold)
         missing = np.clip(done.land - bare * np.float32(1.0 / 255.0), -LARGEST, LARGEST)
-        reach = np.where(known, _REACH[0] + _REACH[1] * (1.0 - np.minimum(trust / BELIEVED, 1.0)), _REACH[2]).astype(np.float32)
+        drift = self.colour - done.land[land].mean(axis=0) if land.any() else np.zeros(3)
+        pull = (1.0 - plain)[..., None] * np.clip(_PULL * drift, -_MOST, _MOST).astype(np.float32)
+        doubted = (1.0 - np.minimum(trust / BELIEVED, 1.0)) * (1.0 - plain)
+        reach = np.where(known, _REACH[0] + _REACH[1] * doubted, _REACH[2]).astype(np.float32)
         exemplar = self.synthesis.levels[0].picture
-        return toned(tone, hold[..., None] * missing, reach, land, renewal.new & land, labels, bare, exemplar)
+        return toned(tone, hold[..., None] * missing + pull, reach, land, renewal.new & land, labels, bare, exemplar)
 
 
 def carried(view: WarpedView, atlas: Atlas) -> tuple[Floats, Floats]:
@@ -142,6 +154,12 @@ def carried(view: WarpedView, atlas: Atlas) -> tuple[Floats, Floats]:
         else:
             source[seen] = lookup.uv[seen] * np.array(atlas.size, np.float32)
     return source, tone
+
+
+def _plainness(picture: Bytes) -> Floats:
+    """Return how little there is to see around each pixel of ``picture`` (h, w, 3), [0, 1]: on calm water all changes show."""
+    fine = cv2.absdiff(picture, cv2.GaussianBlur(picture, (0, 0), 2.0)).astype(np.float32).mean(axis=2)
+    return np.asarray(np.clip(1.0 - cv2.GaussianBlur(fine, (0, 0), _AROUND) / _DETAILED, 0.0, 1.0), np.float32)
 
 
 def _over_skyline(source: Floats, land: Flags) -> Floats:

@@ -26,17 +26,13 @@ SEARCHED = 2  # level from which on positions are searched for
 PATCH = 7  # pixels
 COMPONENTS = 12  # of a patch that are compared
 UNIT = 127.5  # of features a unit of colour: with it sums of products are whole numbers that float32 holds exactly
-DEPTH, SKY, ROW = 0.7, 2.5, 2.0  # weights of log disparity, sky and row of the photo, all in [0, 1], beside colours
+DEPTH, SKY, ROW = 0.7, 2.5, 3.0  # weights of log disparity, sky and row of the photo, all in [0, 1], beside colours
 SHUT = 255  # in the fourth channel of a picture: nothing may be copied from here
 _SHUT_SHARE = 0.5  # of pixels from which a coarser pixel is shut
 _SKYLINE = 17  # pixels, square around land within which sky may be copied with it
 _SUN = 0.96, 0.0003, 0.05, 0.75  # brightness of a sun, the share of the photo that it covers at least and at most, and of the sky
 _FADING = -0.4  # correlation of the land's light with its distance from the sun, above which it is not its glare
-_GLARE = (
-    0.45,
-    1.0,
-    3.0,
-)  # reach of its glare, by the photo's width; deviations of brightness, and of colour, from which land has it
+_GLARE = 0.45, 1.0, 3.0  # reach of its glare, by the photo's width; deviations of brightness and of colour of land that has it
 _BLUR = 2.0  # pixels over which looks are averaged at the fine levels
 _SUBDUED, _LOW = 0.65, 5.0  # share of the low frequencies, by pixels, that seams leave to the tone
 
@@ -75,7 +71,7 @@ class Level:
     @property
     def looks(self) -> int:
         """How many of the features are looks."""
-        return self.features.shape[2] - 3
+        return int(self.features.shape[2]) - 3
 
     def query(self, picture: Bytes, guides: Floats, new: Flags) -> Numbers:
         """Features (h, w, n) of a ``picture`` (h, w, 3) that is wanted where ``guides`` (h, w, 3) hold, for pixels ``new``."""
@@ -90,31 +86,36 @@ class Level:
 def levels_of(atlas: Atlas) -> tuple[Level, ...]:
     """Prepare ``atlas`` at all levels, the finest first."""
     width, height = atlas.size
-    colours = cv2.resize(atlas.levels[0], atlas.disparity.shape[::-1], interpolation=cv2.INTER_AREA)[..., :3]
-    row = np.broadcast_to(((np.arange(height, dtype=np.float32) + 0.5) / height)[:, None], atlas.sky.shape)
+    colours = np.asarray(cv2.resize(atlas.levels[0], atlas.disparity.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)[
+        ..., :3
+    ]
+    rows = np.asarray((np.arange(height, dtype=np.float32) + 0.5) / height, np.float32)
+    row = np.broadcast_to(rows[:, None], atlas.sky.shape)
     guides = guide(atlas.disparity, atlas.sky, row)
     shut_at = barred(atlas, colours).astype(np.float32)
     out = []
     for number in range(LEVELS):
         size = atlas.disparity.shape[1] >> number, height >> number
-        picture, guided, share = (cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in (colours, guides, shut_at))
-        shut = np.asarray(share) > _SHUT_SHARE
+        picture, guided, share = (
+            np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA)) for part in (colours, guides, shut_at)
+        )
+        shut = share > _SHUT_SHARE
         for edge in range(0, size[0], width >> number):  # over a fold everything would be symmetric
             shut[:, [edge, edge + (width >> number) - 1]] = True
         columns = width >> number
         whole = unfolded(np.dstack([picture, np.where(shut, np.uint8(SHUT), np.uint8(0))]), columns)
-        guided = unfolded(np.asarray(guided), columns)
+        guided = unfolded(guided, columns)
         basis = Basis.of(patches_of(whole[..., :3])) if number >= SEARCHED else None
-        features = _features(np.ascontiguousarray(whole[..., :3]), guided, basis)
+        features = _features(np.ascontiguousarray(whole[..., :3]), np.asarray(guided, np.float32), basis)
         rarity = None if basis is None else _rarity(features[..., :COMPONENTS].astype(np.float32), columns)
         out.append(Level(whole, subdued(whole), features, basis, columns, rarity))
     return tuple(out)
 
 
 def barred(atlas: Atlas, colours: Bytes) -> Flags:
-    """What may not be copied, (h, w): sky away from land, and land in the glare of a sun."""
+    """Return what may not be copied, (h, w): sky away from land, and land in the glare of a sun."""
     sky = atlas.sky >= 0.5
-    out = sky & (cv2.dilate((~sky).astype(np.uint8), np.ones((_SKYLINE, _SKYLINE), np.uint8)) == 0)
+    out: Flags = sky & (cv2.dilate((~sky).astype(np.uint8), np.ones((_SKYLINE, _SKYLINE), np.uint8)) == 0)
     sun = _sun(atlas, sky)
     low = cv2.GaussianBlur(colours.astype(np.float32), (0, 0), 3.0)
     light = low.mean(axis=2)
@@ -126,7 +127,7 @@ def barred(atlas: Atlas, colours: Bytes) -> Flags:
     glare = np.zeros_like(sky)
     for part, deviations in ((light, _GLARE[1]), (hue, _GLARE[2])):
         glare |= lit & (part > np.median(part[~sky]) + deviations * part[~sky].std())
-    return out | (cv2.dilate(glare.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0)
+    return np.asarray(out | (cv2.dilate(glare.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0))
 
 
 def _sun(atlas: Atlas, sky: Flags) -> Flags:
@@ -144,7 +145,7 @@ def _sun(atlas: Atlas, sky: Flags) -> Flags:
 
 
 def guide(disparity: Floats, sky: Floats, row: Floats) -> Floats:
-    """What a place is like beside its looks, (h, w, 3): ``disparity`` by its logarithm, ``sky`` and ``row``, weighed."""
+    """Say what a place is like beside its looks, (h, w, 3): ``disparity`` by its logarithm, ``sky`` and ``row``, weighed."""
     depth = 1.0 + np.log(np.clip(disparity, 0.01, 1.0)) / np.log(100.0)
     return np.asarray(np.dstack([DEPTH * depth, SKY * sky, ROW * row]), np.float32)
 

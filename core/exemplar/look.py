@@ -52,12 +52,13 @@ class CopiedLook:
     @property
     def positions(self) -> Floats:
         """The source in pixels of the atlas, (h, w, 2)."""
-        return self.source * np.array([self.atlas.width / 65535.0, self.atlas.size[1] / 65535.0], np.float32)
+        whole = np.array([self.atlas.width / 65535.0, self.atlas.size[1] / 65535.0], np.float32)
+        return np.asarray(self.source * whole, np.float32)
 
     @property
     def tones(self) -> Floats:
         """The tone, (h, w, 3) in [-LARGEST, LARGEST]."""
-        return self.tone * np.float32(LARGEST / 127.0)
+        return np.asarray(self.tone * np.float32(LARGEST / 127.0), np.float32)
 
     def picture(self, camera: Camera, sky: Floats, scale: int) -> Bytes:
         """Return colours and sky (scale h, scale w, 4) as ``camera`` sees them; ``sky`` (h, w) in [0, 1]."""
@@ -70,7 +71,8 @@ class CopiedLook:
         out = np.asarray(cv2.add(out, cv2.resize(extra, size, interpolation=cv2.INTER_LINEAR), dtype=cv2.CV_8U), np.uint8)
         # no specks in the sky and no cracks in the land: alpha stays within that of the pixels around
         least, most = (
-            cv2.resize(eight_bit(each(sky, _BESIDE)), size, interpolation=cv2.INTER_LINEAR) for each in (cv2.erode, cv2.dilate)
+            cv2.resize(eight_bit(np.asarray(part, np.float32)), size, interpolation=cv2.INTER_LINEAR)
+            for part in (cv2.erode(sky, _BESIDE), cv2.dilate(sky, _BESIDE))
         )
         out[..., 3] = np.clip(out[..., 3], least, most)
         self._before_sky(out, camera, (width, height))
@@ -79,9 +81,10 @@ class CopiedLook:
     def _before_sky(self, picture: Bytes, camera: Camera, coarse: tuple[int, int]) -> None:
         """Put the sky behind ``picture`` (h, w, 4): exactly where both are seen, smoothly where it alone is."""
         height, width = picture.shape[:2]
-        smooth = cv2.resize(eight_bit(self.dome.view(camera, *coarse)), (width, height), interpolation=cv2.INTER_LINEAR)
+        view = cv2.resize(eight_bit(self.dome.view(camera, *coarse)), (width, height), interpolation=cv2.INTER_LINEAR)
+        smooth = np.asarray(view, np.uint8).reshape(-1, 3)
         flat, index = picture.reshape(-1, 4), np.empty(height * width, np.int32)
-        index = index[: show_sky(flat, smooth.reshape(-1, 3), index)]
+        index = index[: show_sky(flat, smooth, index)]
         if not len(index):
             return
         y, x = np.divmod(index, width)

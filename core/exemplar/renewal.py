@@ -26,8 +26,8 @@ _LEAST_DOWN, _LOW_GROUND = 0.12, 30.0  # tangent of rays that see the ground, an
 _GROUND = 0.6  # of the disparity of that ground
 _ISLAND, _CRACK = 0.002, 0.01  # of the view: land in the sky, and sky in the land, smaller than this are no such things
 _FRAGMENT, _BEFORE = 15, 1.3  # pixels, and ratio of disparities: what is left of something near that has worn to pieces
-_WORN = 1.0  # octaves of magnification from which land is renewed
-_STREAKED = 1.0  # octaves between both axes from which it is
+_WORN = 1.5  # octaves of magnification from which land is renewed
+_STREAKED = 1.3  # octaves between both axes from which it is
 _VARIED, _CELL = (
     0.25,
     16,

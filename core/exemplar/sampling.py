@@ -13,21 +13,31 @@ if TYPE_CHECKING:
 
     Bytes: TypeAlias = NDArray[np.uint8]
     Floats: TypeAlias = NDArray[np.float32]
+    Pair: TypeAlias = tuple[int, int]
+    Box: TypeAlias = tuple[int, int, int, int]  # top, bottom, left, right
+    Seconds: TypeAlias = tuple[NDArray[np.int32], Floats, Floats]  # index, other, share, as ``trace`` has them
 
 COHERENT = 2.5  # pixels by which positions of neighbours differ at most within one patch
-_SHARP = 2  # power of the weights with which patches are mixed across a seam
+LEAST = 0.06  # weight from which a second patch is mixed into a pixel, with squares of weights
 
 
 @njit(nogil=True, cache=True, inline="always")
 def _near(source: Floats, y: int, x: int, v: int, u: int) -> bool:
-    return abs(source[y, x, 0] - source[v, u, 0]) <= np.float32(COHERENT) and abs(
-        source[y, x, 1] - source[v, u, 1]
-    ) <= np.float32(COHERENT)
+    """Whether two pixels show the same patch."""
+    across: bool = abs(source[y, x, 0] - source[v, u, 0]) <= np.float32(COHERENT)
+    down: bool = abs(source[y, x, 1] - source[v, u, 1]) <= np.float32(COHERENT)
+    return across and down
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _slope(source: Floats, y: int, x: int, dy: int, dx: int, c: int) -> float:
-    """Step of a position from pixel to pixel at (y, x) along (dy, dx), from neighbours in the same patch; of a copy if none."""
+def _whole(source: Floats, y: int, x: int) -> bool:
+    """Whether four pixels, the upper left of them at (y, x), show the same patch."""
+    return _near(source, y, x, y, x + 1) and _near(source, y, x, y + 1, x) and _near(source, y, x, y + 1, x + 1)
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _slope(source: Floats, y: int, x: int, dy: int, dx: int, c: int) -> np.float32:
+    """How a position steps from pixel to pixel at (y, x) along (dy, dx), by neighbours in the same patch; as a copy's if none."""
     h, w = source.shape[0], source.shape[1]
     a, b = max(y - dy, 0), max(x - dx, 0)
     e, f = min(y + dy, h - 1), min(x + dx, w - 1)
@@ -55,7 +65,7 @@ def gathered(source: Floats, extra: Floats, uv: Floats, wanted: NDArray[np.bool_
             fy = min(max(uv[row, column, 1] * h - np.float32(0.5), np.float32(0.0)), np.float32(h - 1))
             x, y = min(int(fx), w - 2), min(int(fy), h - 2)
             a, b = fx - x, fy - y
-            if _near(source, y, x, y, x + 1) and _near(source, y, x, y + 1, x) and _near(source, y, x, y + 1, x + 1):
+            if _whole(source, y, x):
                 for c in range(2):
                     top = source[y, x, c] + a * (source[y, x + 1, c] - source[y, x, c])
                     low = source[y + 1, x, c] + a * (source[y + 1, x + 1, c] - source[y + 1, x, c])
@@ -76,16 +86,74 @@ def gathered(source: Floats, extra: Floats, uv: Floats, wanted: NDArray[np.bool_
 
 @njit(nogil=True, cache=True)
 def stretches(source: Floats, out: Floats) -> None:
-    """Log2 of the larger and the smaller magnification (h, w, 2) of the photo at ``source``: of the Jacobian's singular values."""
+    """Log2 of the larger and the smaller magnification (h, w, 2) of the photo at ``source``: the Jacobian's singular values."""
     for y in range(source.shape[0]):
         for x in range(source.shape[1]):
             xu, xv = _slope(source, y, x, 0, 1, 0), _slope(source, y, x, 1, 0, 0)
             yu, yv = _slope(source, y, x, 0, 1, 1), _slope(source, y, x, 1, 0, 1)
             total, area = xu * xu + xv * xv + yu * yu + yv * yv, abs(xu * yv - xv * yu)
-            larger = np.float32(0.5) * (total + math.sqrt(max(total * total - np.float32(4.0) * area * area, np.float32(0.0))))
-            larger = max(math.sqrt(larger), np.float32(1e-3))
+            larger = np.float32(0.5) * (total + np.sqrt(max(total * total - np.float32(4.0) * area * area, np.float32(0.0))))
+            larger = max(np.sqrt(larger), np.float32(1e-3))
             out[y, x, 0] = -math.log2(max(area / larger, np.float32(1e-3)))
             out[y, x, 1] = -math.log2(larger)
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _within(source: Floats, cell: Pair, box: Box, scale: int, place: Floats) -> None:
+    """Trace what lies between four pixels of one patch, ``cell`` (y, x) the upper left of them, into ``box`` of ``place``."""
+    one, none, middle = np.float32(1.0), np.float32(0.0), np.float32(0.5)
+    fine = one / np.float32(scale)
+    y, x = cell
+    ax, ay = source[y, x, 0], source[y, x, 1]
+    bx, by = source[y, x + 1, 0] - ax, source[y, x + 1, 1] - ay
+    gx, gy = source[y + 1, x, 0] - ax, source[y + 1, x, 1] - ay
+    dx, dy = source[y + 1, x + 1, 0] - ax - bx - gx, source[y + 1, x + 1, 1] - ay - by - gy
+    for row in range(box[0], box[1]):
+        b = min(max((np.float32(row) + middle) * fine - middle - np.float32(y), none), one)
+        for column in range(box[2], box[3]):
+            a = min(max((np.float32(column) + middle) * fine - middle - np.float32(x), none), one)
+            place[row, column, 0] = ax + a * bx + b * gx + a * b * dx
+            place[row, column, 1] = ay + a * by + b * gy + a * b * dy
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _between(source: Floats, cell: Pair, box: Box, scale: int, place: Floats, seconds: Seconds, count: int) -> int:
+    """Trace what lies between four pixels of several patches; list the seconds after the first ``count``, return how many."""
+    index, other, share = seconds
+    one, none, middle = np.float32(1.0), np.float32(0.0), np.float32(0.5)
+    fine = one / np.float32(scale)
+    y, x = cell
+    slopes = np.empty((4, 4), np.float32)
+    for i in range(4):
+        for k in range(4):
+            slopes[i, k] = _slope(source, y + (i >> 1), x + (i & 1), k >> 1, 1 - (k >> 1), k & 1)
+    for row in range(box[0], box[1]):
+        fy = (np.float32(row) + middle) * fine - middle - np.float32(y)
+        b = min(max(fy, none), one)
+        for column in range(box[2], box[3]):
+            fx = (np.float32(column) + middle) * fine - middle - np.float32(x)
+            a = min(max(fx, none), one)
+            first = 2 * int(b > middle) + int(a > middle)
+            n, m = y + (first >> 1), x + (first & 1)
+            u, v = fx - np.float32(first & 1), fy - np.float32(first >> 1)
+            place[row, column, 0] = source[n, m, 0] + u * slopes[first, 0] + v * slopes[first, 2]
+            place[row, column, 1] = source[n, m, 1] + u * slopes[first, 1] + v * slopes[first, 3]
+            most, second = none, -1
+            for i in range(4):
+                if i != first and not _near(source, n, m, y + (i >> 1), x + (i & 1)):
+                    weight = (a if i & 1 else one - a) * (b if i >> 1 else one - b)
+                    if weight > most:
+                        most, second = weight, i
+            if most > np.float32(LEAST):
+                weight = (a if first & 1 else one - a) * (b if first >> 1 else one - b)
+                u, v = fx - np.float32(second & 1), fy - np.float32(second >> 1)
+                n, m = y + (second >> 1), x + (second & 1)
+                index[count] = row * scale * source.shape[1] + column
+                other[count, 0] = source[n, m, 0] + u * slopes[second, 0] + v * slopes[second, 2]
+                other[count, 1] = source[n, m, 1] + u * slopes[second, 1] + v * slopes[second, 3]
+                share[count] = most * most / (most * most + weight * weight)
+                count += 1
+    return count
 
 
 @njit(nogil=True, cache=True)
@@ -97,58 +165,18 @@ def trace(source: Floats, scale: int, place: Floats, index: NDArray[np.int32], o
     Returns how many there are.
     """
     h, w = source.shape[0], source.shape[1]
-    columns = scale * w
-    fine, half = np.float32(1.0) / np.float32(scale), scale // 2
-    one, none, middle = np.float32(1.0), np.float32(0.0), np.float32(0.5)
-    slopes = np.zeros((4, 4), np.float32)
-    count = 0
+    half, count = scale // 2, 0
     for cy in range(-1, h):
         y = min(max(cy, 0), h - 2)
         top, bottom = max(scale * cy + half, 0), min(scale * (cy + 1) + half, scale * h)
         for cx in range(-1, w):
             x = min(max(cx, 0), w - 2)
-            left, right = max(scale * cx + half, 0), min(scale * (cx + 1) + half, columns)
-            ax, ay = source[y, x, 0], source[y, x, 1]
-            if _near(source, y, x, y, x + 1) and _near(source, y, x, y + 1, x) and _near(source, y, x, y + 1, x + 1):
-                bx, by = source[y, x + 1, 0] - ax, source[y, x + 1, 1] - ay
-                gx, gy = source[y + 1, x, 0] - ax, source[y + 1, x, 1] - ay
-                dx, dy = source[y + 1, x + 1, 0] - ax - bx - gx, source[y + 1, x + 1, 1] - ay - by - gy
-                for row in range(top, bottom):
-                    b = min(max((np.float32(row) + middle) * fine - middle - np.float32(y), none), one)
-                    for column in range(left, right):
-                        a = min(max((np.float32(column) + middle) * fine - middle - np.float32(x), none), one)
-                        place[row, column, 0] = ax + a * bx + b * gx + a * b * dx
-                        place[row, column, 1] = ay + a * by + b * gy + a * b * dy
-                continue
-            for i in range(4):
-                for k in range(4):
-                    slopes[i, k] = _slope(source, y + (i >> 1), x + (i & 1), k >> 1, 1 - (k >> 1), k & 1)
-            for row in range(top, bottom):
-                fy = (np.float32(row) + middle) * fine - middle - np.float32(y)
-                b = min(max(fy, none), one)
-                for column in range(left, right):
-                    fx = (np.float32(column) + middle) * fine - middle - np.float32(x)
-                    a = min(max(fx, none), one)
-                    first = 2 * int(b > middle) + int(a > middle)
-                    n, m = y + (first >> 1), x + (first & 1)
-                    u, v = fx - np.float32(first & 1), fy - np.float32(first >> 1)
-                    place[row, column, 0] = source[n, m, 0] + u * slopes[first, 0] + v * slopes[first, 2]
-                    place[row, column, 1] = source[n, m, 1] + u * slopes[first, 1] + v * slopes[first, 3]
-                    most, second = none, -1
-                    for i in range(4):
-                        if i != first and not _near(source, n, m, y + (i >> 1), x + (i & 1)):
-                            weight = (a if i & 1 else one - a) * (b if i >> 1 else one - b)
-                            if weight > most:
-                                most, second = weight, i
-                    if most > np.float32(0.06):
-                        weight = (a if first & 1 else one - a) * (b if first >> 1 else one - b)
-                        u, v = fx - np.float32(second & 1), fy - np.float32(second >> 1)
-                        n, m = y + (second >> 1), x + (second & 1)
-                        index[count] = row * columns + column
-                        other[count, 0] = source[n, m, 0] + u * slopes[second, 0] + v * slopes[second, 2]
-                        other[count, 1] = source[n, m, 1] + u * slopes[second, 1] + v * slopes[second, 3]
-                        share[count] = most * most / (most * most + weight * weight)
-                        count += 1
+            left, right = max(scale * cx + half, 0), min(scale * (cx + 1) + half, scale * w)
+            box = (top, bottom, left, right)
+            if _whole(source, y, x):
+                _within(source, (y, x), box, scale, place)
+            else:
+                count = _between(source, (y, x), box, scale, place, (index, other, share), count)
     return count
 
 

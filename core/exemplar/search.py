@@ -101,7 +101,7 @@ def closest(
     squares: tuple[Floats, Floats],
     price: Floats,
     present: NDArray[np.int64],
-    stay: float,
+    stay: np.float32,
 ) -> tuple[NDArray[np.int64], Floats]:
     """Index of the column of ``features`` (n, m) nearest to each row of ``wanted`` (k, n), and how far it is.
 

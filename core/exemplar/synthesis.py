@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from core.exemplar.coherence import NOWHERE, settle, vote
+from core.exemplar.coherence import NOWHERE, Exemplar, Meant, settle, vote
 from core.exemplar.levels import LEVELS, SEARCHED, levels_of, subdued
 from core.exemplar.search import TRUSTED, Search
 
@@ -52,12 +52,14 @@ class Wanted:
         below, right = -height % 2 ** (LEVELS - 1), -width % 2 ** (LEVELS - 1)
         if not below and not right:
             return self
-        repeated = (
-            np.pad(part, ((0, below), (0, right), *((0, 0),) * (part.ndim - 2)), mode="edge")
-            for part in (self.picture, self.guides, self.trust)
+        plane, planes = ((0, below), (0, right)), ((0, below), (0, right), (0, 0))
+        return Wanted(
+            np.pad(self.picture, planes, mode="edge"),
+            np.pad(self.guides, planes, mode="edge"),
+            np.pad(self.trust, plane, mode="edge"),
+            np.pad(self.new, plane),
+            np.pad(self.source, planes, constant_values=np.nan),
         )
-        new = np.pad(self.new, ((0, below), (0, right)))
-        return Wanted(*repeated, new, np.pad(self.source, ((0, below), (0, right), (0, 0)), constant_values=np.nan))
 
     def at(self, number: int) -> Wanted:
         """Return the same at a coarser level."""
@@ -69,7 +71,8 @@ class Wanted:
             np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA))
             for part in (self.picture, self.guides, self.trust, self.new.astype(np.float32))
         )
-        return Wanted(picture, guides, trust, new > _SOME, self.source[scale // 2 :: scale, scale // 2 :: scale] / scale)
+        source = self.source[scale // 2 :: scale, scale // 2 :: scale] / scale
+        return Wanted(np.asarray(picture, np.uint8), np.asarray(guides, np.float32), np.asarray(trust), new > _SOME, source)
 
 
 class Synthesis:
@@ -112,18 +115,8 @@ class Synthesis:
             query = level.query(picture, wanted.guides, new)
             self._searches[number](query, trust, new, labels, stay=_STAY[min(turn + LEVELS - 1 - number, 1)])
             vote(labels, new, _REACH[0], level.picture, picture)
-            settle(
-                labels,
-                new,
-                picture.copy(),
-                level.picture,
-                query,
-                trust,
-                level.features,
-                level.looks,
-                _SEAM[number],
-                _PASSES[number],
-            )
+            exemplar = Exemplar(level.picture, level.features, level.looks)
+            settle(labels, new, picture.copy(), Meant(query, trust), exemplar, _SEAM[number], _PASSES[number])
             vote(labels, new, _REACH[1], level.picture, picture)
             trust[new] = TRUSTED
 
@@ -133,7 +126,8 @@ class Synthesis:
         query = level.query(picture, wanted.guides, new)
         detail = subdued(picture)
         _paint(labels, new, level.detail, detail)
-        settle(labels, new, detail, level.detail, query, trust, level.features, level.looks, _SEAM[number], _PASSES[number])
+        exemplar = Exemplar(level.detail, level.features, level.looks)
+        settle(labels, new, detail, Meant(query, trust), exemplar, _SEAM[number], _PASSES[number])
         _paint(labels, new, level.picture, picture)
 
 

@@ -1,7 +1,7 @@
 """Tone: what is added to copied colours, so that patches meet without a seam and land keeps the light that it had.
 
-Patches are blended in the gradient domain (Perez et al. 2003): across a seam colours should step as both patches say on the average.
-A screen pulls the result to what is wanted there (Bhat et al. 2008), over so many pixels that its low frequencies come
+Patches are blended in the gradient domain (Perez et al. 2003): across a seam colours should step as both patches say on the
+average. A screen pulls the result to what is wanted there (Bhat et al. 2008), over so many pixels that its low frequencies come
 through and the copied texture stays.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Flags: TypeAlias = NDArray[np.bool_]
     Labels: TypeAlias = NDArray[np.int32]
 
-LARGEST = 0.25  # most by which a tone shifts a colour, [0, 1]
+LARGEST = 0.5  # most by which a tone shifts a colour, [0, 1]
 _SWEEPS = 12  # of relaxation, from a start that is blurred already
 _START = 6.0  # pixels of that
 

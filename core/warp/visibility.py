@@ -39,7 +39,7 @@ class Visibility:
 
 def coarseness(keyframe: Keyframe) -> float:
     """Geometry pixels per image pixel, linear: stretch times this is target pixels per image pixel."""
-    return float(np.sqrt(keyframe.disparity.size / (keyframe.image.size / 3))) * keyframe.image.shape[1] / keyframe.columns
+    return float(np.sqrt(keyframe.disparity.size / (keyframe.image.size / 3)) * keyframe.image.shape[1] / keyframe.columns)
 
 
 def _uv_from_ray(lens: Intrinsics) -> NDArray[np.float64]:

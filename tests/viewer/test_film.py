@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import av
@@ -36,6 +37,19 @@ def test_two_runs_give_identical_pictures() -> None:
     assert np.array_equal(first[0], second[0])
     assert np.array_equal(first[1], second[1])
     assert first[1][-1][2, 3] > 0.03  # and it flew forward
+
+
+def test_pictures_that_are_not_taken_change_nothing() -> None:
+    every, few = taken(replace(SHORT, seconds=1.0, fps=6.0)), taken(replace(SHORT, seconds=1.0, fps=2.0))
+    assert np.array_equal(every[0][::3], few[0])
+    assert np.array_equal(every[1][::3], few[1])
+
+
+def test_the_lookup_tells_where_land_is_in_the_picture() -> None:
+    shot = next(film.shots(landscape(128, 80), SHORT))
+    assert shot.lookup is not None
+    assert shot.lookup.disparity.shape == shot.picture.shape[:2]
+    assert 0.2 < (shot.lookup.disparity > 0.0).mean() < 1.0
 
 
 @pytest.mark.parametrize("size", [(90, 160), (101, 67)])

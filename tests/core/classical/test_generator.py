@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from core.camera import Camera, turn
 from core.classical.detail import BANDS, DetailStyle, bands, strength
 from core.classical.fill import mirrored_texture
-from core.classical.generator import ClassicalGenerator
+from core.classical.generator import ClassicalGenerator, halved
 from core.classical.prior import Prior
 from core.classical.pushpull import push_pull
 from core.compose import compose
@@ -203,6 +203,56 @@ def test_deterministic_by_seed():
 def test_must_begin_first():
     with pytest.raises(RuntimeError, match="begin"):
         ClassicalGenerator()(whole_view(keyframe()))
+
+
+def test_must_begin_before_it_fills_and_suggests():
+    view = whole_view(keyframe())
+    for ask in (lambda: ClassicalGenerator().fill(view, coarse=True), lambda: ClassicalGenerator().positions(view)):
+        with pytest.raises(RuntimeError, match="begin"):
+            ask()
+
+
+@pytest.mark.parametrize("size", [(64, 40), (48, 32)])
+def test_filled_coarsely_what_is_known_is_as_fine_as_it_was(size: tuple[int, int]):
+    photo = keyframe(size=size)
+    holes = np.random.default_rng(0).random((size[1] // 4, size[0] // 4)) < 0.3
+    view = punched(whole_view(photo), np.kron(holes, np.ones((4, 4))) > 0)
+    fine, coarse = (begun(photo).fill(view, coarse=coarse) for coarse in (False, True))
+    known = coarse.view.mask
+    assert np.array_equal(known, fine.view.mask)
+    assert np.abs(coarse.land - fine.land)[known].max() < 1e-6
+    assert np.abs(coarse.sky - fine.sky)[known].max() < 1e-6
+    land = known & (view.sky < 0.5)
+    assert np.abs(coarse.disparity - fine.disparity)[land].max() < 1e-6
+
+
+def test_holes_filled_coarsely_are_much_as_filled_finely():
+    photo = keyframe(size=(128, 80))
+    holes = np.zeros((80, 128), bool)
+    holes[40:70, 40:80] = holes[:, 110:] = True
+    fine, coarse = (begun(photo).fill(punched(whole_view(photo), holes), coarse=coarse) for coarse in (False, True))
+    assert np.abs(coarse.land - fine.land)[holes].mean() < 0.05
+    assert np.abs(np.log(coarse.disparity / fine.disparity))[holes].mean() < 0.15
+    assert ((coarse.sky > 0.5) == (fine.sky > 0.5))[holes].mean() > 0.97
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**31), st.floats(0.0, 1.0))
+def test_a_halved_view_has_means_of_what_is_known_and_the_farthest_land(seed: int, share: float):
+    random = np.random.default_rng(seed)
+    view = punched(whole_view(keyframe(size=(48, 32))), random.random((32, 48)) < share)
+    half = halved(view)
+    blocks = {name: getattr(view, name).reshape(16, 2, 24, 2, -1) for name in ("mask", "image", "sky", "debt", "disparity")}
+    count = blocks["mask"].sum(axis=(1, 3))
+    assert np.array_equal(half.mask, count[..., 0] > 0)
+    for name in ("image", "sky", "debt"):
+        mean = blocks[name].sum(axis=(1, 3)) / np.maximum(count, 1)
+        assert np.abs(getattr(half, name).reshape(16, 24, -1) - mean).max() < 1e-5
+    land = blocks["mask"] & (blocks["disparity"] > 0.0)
+    farthest = np.where(land, blocks["disparity"], np.inf).min(axis=(1, 3))[..., 0]
+    on_land = half.mask & (half.sky < 0.5)
+    assert np.array_equal(half.disparity, np.where(on_land, farthest, 0.0).astype(np.float32))
+    assert all(part.dtype == np.float32 for part in (half.image, half.disparity, half.sky, half.debt, half.backdrop))
 
 
 @settings(max_examples=25, deadline=None)

@@ -1,17 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from random_features import write_features
+from random_features import random_vgg
 
-from core.evaluation.embedding import Embedder
-
-
-@pytest.fixture(scope="package")
-def features_folder(tmp_path_factory):
-    """Weights of both feature networks that nobody trained."""
-    return write_features(tmp_path_factory.mktemp("features"))
+from core.features import Vgg16Features
 
 
 @pytest.fixture(scope="package")
-def embedder(features_folder) -> Embedder:
-    return Embedder(features_folder)
+def vgg() -> Vgg16Features:
+    """VGG16 and the heads of LPIPS with weights that nobody trained."""
+    return Vgg16Features(random_vgg())

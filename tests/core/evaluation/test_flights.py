@@ -12,6 +12,8 @@ from core.classical import ClassicalGenerator
 from core.errors import EvaluationError
 from core.evaluation.cycle import come_home, cycle
 from core.evaluation.flights import TURN_STEPS, Home, Judge, Start
+from core.evaluation.patches import PhotoPatches
+from core.evaluation.style import Style
 from core.generator import RefinedView
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -53,13 +55,13 @@ class Broken(Plain):
         return refined if self.calls < 3 else replace(refined, image=refined.image * np.float32(np.nan))
 
 
-def test_a_flight_is_measured_step_by_step(embedder, start):
+def test_a_flight_is_measured_step_by_step(vgg, start):
     ticks = []
-    judge = Judge(embedder, SIZE, steps=12, tick=lambda: ticks.append(1))
+    judge = Judge(vgg, SIZE, steps=12, tick=lambda: ticks.append(1))
     record = judge.fly(start, ClassicalGenerator(), "autopilot")
     assert (record.photo, record.course, len(ticks)) == ("made", "autopilot", 12)
     assert len(record.frames) == 13
-    assert (record.lite0.shape, record.vgg.shape, len(record.style)) == ((12, 320), (2, 2, 512), 2)
+    assert (len(record.changes), len(record.similarities), len(record.style)) == (12, 2, 2)
     assert sorted(record.snapshots) == [0, 5, 10, 12]
     assert all(shot.image.shape == (32, 64, 3) for shot in record.snapshots.values())
     assert min(record.style) > 0.0
@@ -67,51 +69,46 @@ def test_a_flight_is_measured_step_by_step(embedder, start):
     assert record.short.psnr > 15.0
 
 
-def test_features_are_those_of_the_frames(embedder, start):
-    """Buffers of any length keep the order of the steps."""
-    judge = Judge(embedder, SIZE, steps=21)
-    record = judge.fly(start, Plain(), "strafe")
-    for step in (5, 10, 20, 21):
-        np.testing.assert_allclose(
-            record.lite0[step - 1], embedder.lite0_vectors([record.snapshots[step].image])[0], rtol=1e-3, atol=1e-3
-        )
-    vectors, styles = embedder.vgg_vectors([record.snapshots[10].image, record.snapshots[0].image])
-    np.testing.assert_allclose(record.vgg[1], vectors[0], rtol=1e-3, atol=1e-3)
-    assert record.style[1] == pytest.approx(styles[0].distance(styles[1]), rel=1e-2)
+def test_measures_are_those_of_the_frames(vgg, start):
+    record = Judge(vgg, SIZE, steps=11).fly(start, Plain(), "strafe")
+    home, shot = record.snapshots[0], record.snapshots[10]
+    assert record.similarities[1] == PhotoPatches(home.image, home.sky).similarity(shot.image, shot.sky)
+    assert record.style[1] == pytest.approx(Style.of(shot.image, vgg).distance(Style.of(home.image, vgg)), rel=1e-3)
+    assert {(change.boiling, change.renewed) for change in record.changes} == {(0.0, 0.0)}  # what is known is left alone
     assert record.short is None  # home is judged on the autopilot's flight alone
     assert record.way_back is None
 
 
-def test_the_same_flight_twice_is_the_same(embedder, start):
-    judge = Judge(embedder, SIZE, steps=4, seed=3)
+def test_the_same_flight_twice_is_the_same(vgg, start):
+    judge = Judge(vgg, SIZE, steps=5, seed=3)
     first, second = (judge.fly(start, ClassicalGenerator(), "autopilot") for _ in range(2))
     assert first.frames == second.frames
-    assert np.array_equal(first.lite0, second.lite0)
+    assert (first.similarities, first.changes, first.style) == (second.similarities, second.changes, second.style)
 
 
-def test_home_is_untouched_after_the_way_back(embedder, start):
-    record = Judge(embedder, SIZE, steps=10).fly(start, ClassicalGenerator(), "autopilot")
+def test_home_is_untouched_after_the_way_back(vgg, start):
+    record = Judge(vgg, SIZE, steps=10).fly(start, ClassicalGenerator(), "autopilot")
     assert record.way_back.steps == 10
     assert record.way_back.home == 0.0
     assert record.way_back.nearly_home < 0.1
     assert record.way_back.ways > 20.0
 
 
-def test_a_turn_ends_after_a_circle(embedder):
-    judge = Judge(embedder, SIZE, steps=100)
+def test_a_turn_ends_after_a_circle(vgg):
+    judge = Judge(vgg, SIZE, steps=100)
     assert judge.steps_of("turn") == TURN_STEPS == 45
     assert judge.steps_of("climb") == 100
     assert replace(judge, steps=7).steps_of("turn") == 7
 
 
-def test_a_generator_that_diverges_is_told_in_one_line(embedder, start):
+def test_a_generator_that_diverges_is_told_in_one_line(vgg, start):
     with pytest.raises(EvaluationError, match=r"broken on made: .*step 3 is not finite") as raised:
-        Judge(embedder, SIZE, steps=5).fly(start, Broken(), "autopilot")
+        Judge(vgg, SIZE, steps=5).fly(start, Broken(), "autopilot")
     assert "\n" not in str(raised.value)
 
 
-def test_what_comes_home_is_known_and_nothing_else(embedder, start):
-    judge = Judge(embedder, SIZE, steps=1)
+def test_what_comes_home_is_known_and_nothing_else(vgg, start):
+    judge = Judge(vgg, SIZE, steps=1)
     flight = judge.flight(start, "autopilot")
     home = Home.of(flight, judge.warper)
     there = flight.look_from(flight.camera.moved(np.array([0.3, 0.0, -0.5]), np.eye(3)))
@@ -125,8 +122,8 @@ def test_what_comes_home_is_known_and_nothing_else(embedder, start):
     assert (view.debt[land] > 0.05).mean() > 0.5  # coming home magnifies: there is something to renew
 
 
-def test_a_generator_that_changes_nothing_scores_as_the_warp(embedder, start):
-    judge = Judge(embedder, SIZE, steps=1)
+def test_a_generator_that_changes_nothing_scores_as_the_warp(vgg, start):
+    judge = Judge(vgg, SIZE, steps=1)
     untouched = cycle(start, Plain(), judge)
     assert untouched.refined == untouched.warped
     assert cycle(start, Plain(), judge) == untouched

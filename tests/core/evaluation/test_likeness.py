@@ -7,18 +7,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from random_features import random_vgg
 
 from core.evaluation.likeness import likeness, psnr, ssim_map
-from core.features import Vgg16Features
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 WHOLE = np.ones((32, 48), bool)
-
-
-@pytest.fixture(scope="module")
-def vgg() -> Vgg16Features:
-    return Vgg16Features(random_vgg())
 
 
 @pytest.fixture

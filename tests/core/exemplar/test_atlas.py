@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from exemplars import here, landlocked
+from handmade import keyframe
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.exemplar.atlas import Atlas, unfolded
+
+WIDTH, HEIGHT = 64, 40
+PHOTO = keyframe(size=(WIDTH, HEIGHT))
+LAND = landlocked(PHOTO)
+
+
+def plain(value: int):
+    return replace(LAND, image=np.full_like(LAND.image, value), disparity=np.full_like(LAND.disparity, value / 255.0 + 0.01))
+
+
+def test_a_photo_reads_back_as_itself():
+    atlas = Atlas.of([LAND], WIDTH)
+    read = atlas.read(here(WIDTH, HEIGHT))
+    assert np.array_equal(read[..., :3], LAND.image)
+    assert not read[..., 3].any()
+
+
+def test_sky_and_disparity_read_back_as_themselves():
+    atlas = Atlas.of([PHOTO], WIDTH)
+    assert np.array_equal(atlas.sky_at(here(WIDTH, HEIGHT)), PHOTO.sky)
+    assert np.array_equal(atlas.disparity_at(here(WIDTH, HEIGHT)), PHOTO.disparity)
+    assert np.abs(atlas.read(here(WIDTH, HEIGHT))[..., 3] - 255.0 * PHOTO.sky).max() <= 0.5
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(0.0, WIDTH, width=32), st.floats(0.0, HEIGHT, width=32), st.integers(0, 2))
+def test_beyond_the_right_edge_lies_the_mirror_image(x: float, y: float, pages: int):
+    atlas = Atlas.of([LAND, *[keyframe(size=(WIDTH, HEIGHT), seed=i + 1) for i in range(pages)]], WIDTH)
+    for page in range(pages + 1):
+        inner = np.clip(x, 0.5, WIDTH - 0.5)  # nearer to its edges there is nothing to interpolate with
+        pair = np.array([[[inner, y], [2 * WIDTH - inner, y]]], np.float32) + np.float32([2 * WIDTH * page, 0.0])
+        one, other = atlas.read(pair)[0].astype(int)
+        assert np.abs(one - other).max() <= 8  # OpenCV interpolates in steps of 1 / 32 pixel
+
+
+def test_pages_do_not_bleed_into_each_other():
+    atlas = Atlas.of([plain(0), plain(100), plain(200)], WIDTH)
+    assert atlas.width == 6 * WIDTH
+    place = here(atlas.width, HEIGHT)
+    wanted = np.repeat([0, 100, 200], 2 * WIDTH)
+    assert (atlas.read(place)[..., 0] == wanted).all()
+    assert np.abs(atlas.disparity_at(place) - (wanted / 255.0 + 0.01)).max() < 1e-6
+
+
+def test_other_photos_are_cropped_to_the_shape_of_the_first():
+    wide = keyframe(size=(128, 40), seed=1)
+    atlas = Atlas.of([LAND, landlocked(wide)], WIDTH)
+    beside = here(WIDTH, HEIGHT) + np.float32([2 * WIDTH, 0.0])
+    assert np.array_equal(atlas.read(beside)[..., :3], wide.image[:, 32:96])
+
+
+def test_land_shows_no_sky_and_goes_on_under_it():
+    photo = replace(PHOTO, image=np.where(PHOTO.sky[..., None] > 0.5, (0, 0, 255), (120, 90, 30)).astype(np.uint8))
+    soft = np.rint(PHOTO.sky[..., None] * (0, 0, 255) + (1.0 - PHOTO.sky[..., None]) * (120, 90, 30)).astype(np.uint8)
+    for image in (photo.image, soft):
+        atlas = Atlas.of([replace(photo, image=image)], WIDTH)
+        clear = PHOTO.sky < 0.05
+        assert np.array_equal(atlas.levels[0][clear][:, :3], image[clear])
+        assert np.abs(atlas.levels[0][PHOTO.sky > 0.95][:, :3] - np.array((120.0, 90.0, 30.0))).max() < 8.0
+    assert np.abs(atlas.levels[0][..., :3] - np.array((120.0, 90.0, 30.0))).max() < 12.0
+
+
+@pytest.mark.parametrize("size", [(16, 16), (40, 64), (200, 30), (1, 1), (3000, 30)])
+def test_any_shape_gives_sides_that_can_be_halved_three_times(size: tuple[int, int]):
+    atlas = Atlas.of([keyframe(size=size)], 64)
+    assert atlas.size[0] % 8 == atlas.size[1] % 8 == 0
+    assert min(atlas.size) >= 16
+    assert atlas.disparity.shape == atlas.sky.shape == atlas.light.shape == atlas.size[::-1]
+    assert max(atlas.levels[0].shape[:2]) <= 2048
+
+
+@given(st.floats(0.01, 100.0))
+def test_a_level_is_the_coarsest_that_is_fine_enough(density: float):
+    atlas = Atlas((64, 40), tuple(np.zeros((320 >> n, 512 >> n, 4), np.uint8) for n in range(4)), *[np.zeros((40, 64))] * 3)
+    fineness = [level.shape[0] / 40 for level in atlas.levels]
+    level = atlas.level(density)
+    assert fineness[level] >= density or level == 0
+    assert level == 3 or fineness[level + 1] < density
+
+
+def test_unfolding_puts_mirror_images_beside_pages():
+    picture = np.arange(24).reshape(2, 12)
+    whole = unfolded(picture, 4)
+    for page in range(3):
+        own = picture[:, 4 * page : 4 * page + 4]
+        assert np.array_equal(whole[:, 8 * page : 8 * page + 8], np.hstack([own, own[:, ::-1]]))

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from exemplars import here, landlocked, patchwork
+from handmade import keyframe
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.exemplar.atlas import Atlas
+from core.exemplar.look import CopiedLook, magnified
+from core.exemplar.tone import LARGEST
+from core.sky import Dome
+
+WIDTH, HEIGHT = 64, 40
+SCALE = 4  # times finer than they were found that pictures are shown here
+FINE = keyframe(size=(4 * WIDTH, 4 * HEIGHT))
+LAND = landlocked(FINE)
+
+
+@pytest.fixture(scope="module")
+def dome():
+    return Dome.of(FINE)
+
+
+@pytest.fixture(scope="module")
+def land():
+    return Atlas.of([LAND], WIDTH)
+
+
+def test_the_photo_magnified_is_the_photo(land):
+    inner = np.s_[2:-2, 2:-2]
+    picture = magnified(land, here(WIDTH, HEIGHT), 4)
+    assert np.array_equal(picture[inner][..., :3], LAND.image[inner])
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_one_patch_magnified_is_the_photo_resized(scale):
+    import cv2
+
+    photo = landlocked(keyframe(size=(WIDTH, HEIGHT)))
+    picture = magnified(Atlas.of([photo], WIDTH), here(WIDTH, HEIGHT), scale)
+    wanted = cv2.resize(photo.image, (scale * WIDTH, scale * HEIGHT), interpolation=cv2.INTER_LINEAR)
+    assert np.abs(picture[..., :3].astype(int) - wanted).max() <= 4  # OpenCV interpolates in steps of 1 / 32 pixel
+
+
+def test_far_from_seams_patches_are_shown_as_if_alone(land):
+    one, other = 0.8 * here(WIDTH, HEIGHT), 0.7 * here(WIDTH, HEIGHT) + np.float32((15.0, 9.0))
+    right = np.broadcast_to((np.arange(WIDTH) > 30)[None, :, None], one.shape)
+    mixed = magnified(land, np.where(right, other, one).astype(np.float32), 4)
+    assert np.array_equal(mixed[:, : 4 * 30], magnified(land, one, 4)[:, : 4 * 30])
+    assert np.array_equal(mixed[:, 4 * 32 :], magnified(land, other.astype(np.float32), 4)[:, 4 * 32 :])
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 999), st.integers(1, 6))
+def test_a_plain_photo_is_plain_however_it_is_cut(seed, tile):
+    photo = landlocked(keyframe(size=(WIDTH, HEIGHT)))
+    photo.image[:] = (40, 130, 220)
+    picture = magnified(Atlas.of([photo], WIDTH), patchwork(WIDTH, HEIGHT, seed, tile)[0], 4)
+    assert (picture == (40, 130, 220, 0)).all()
+
+
+def test_positions_and_tones_come_back(land, dome):
+    random = np.random.default_rng(0)
+    source = random.uniform(0.0, (2 * WIDTH, HEIGHT), (HEIGHT, WIDTH, 2)).astype(np.float32)
+    tone = random.uniform(-LARGEST, LARGEST, (HEIGHT, WIDTH, 3)).astype(np.float32)
+    look = CopiedLook.of(land, dome, source, tone)
+    assert np.abs(look.positions - source).max() < 2 * WIDTH / 65535.0
+    assert np.abs(look.tones - tone).max() <= 0.5 * LARGEST / 127.0 + 1e-6
+    again = CopiedLook.of(land, dome, look.positions, look.tones)
+    assert np.array_equal(again.source, look.source)
+    assert np.array_equal(again.tone, look.tone)
+
+
+def test_seven_bytes_a_pixel_are_enough(land, dome):
+    look = CopiedLook.of(land, dome, here(WIDTH, HEIGHT), np.zeros((HEIGHT, WIDTH, 3), np.float32))
+    assert look.nbytes <= 7 * WIDTH * HEIGHT
+
+
+@pytest.mark.parametrize("tone", [-0.2, 0.0, 0.1])
+def test_a_tone_shifts_every_colour(land, dome, tone):
+    still = np.zeros((HEIGHT, WIDTH), np.float32)
+    looks = [CopiedLook.of(land, dome, here(WIDTH, HEIGHT), np.full((HEIGHT, WIDTH, 3), t, np.float32)) for t in (0.0, tone)]
+    bare, toned = (look.picture(LAND.camera, still, SCALE).astype(float) for look in looks)
+    assert bare.shape == (SCALE * HEIGHT, SCALE * WIDTH, 4)
+    assert np.abs(np.clip(bare[..., :3] + 255.0 * tone, 0.0, 255.0) - toned[..., :3]).max() <= 1.0
+
+
+def test_where_all_is_sky_the_dome_is_shown(land, dome):
+    look = CopiedLook.of(land, dome, here(WIDTH, HEIGHT), np.zeros((HEIGHT, WIDTH, 3), np.float32))
+    picture = look.picture(FINE.camera, np.ones((HEIGHT, WIDTH), np.float32), SCALE)
+    assert (picture[..., 3] == 255).all()
+    view = dome.view(FINE.camera, 4 * WIDTH, 4 * HEIGHT)
+    assert np.abs(picture[..., :3] / 255.0 - view).mean() < 0.02
+
+
+def test_no_specks_of_sky_in_the_land_nor_of_land_in_the_sky(dome):
+    """Wherever it is copied from, alpha stays within that of the pixels around."""
+    atlas = Atlas.of([FINE], WIDTH)
+    sky = np.zeros((HEIGHT, WIDTH), np.float32)
+    sky[:20] = 1.0
+    look = CopiedLook.of(atlas, dome, patchwork(WIDTH, HEIGHT)[0], np.zeros((HEIGHT, WIDTH, 3), np.float32))
+    alpha = look.picture(FINE.camera, sky, SCALE)[..., 3]
+    assert (alpha[: 4 * 18] == 255).all()
+    assert (alpha[4 * 22 :] == 0).all()

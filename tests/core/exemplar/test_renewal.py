@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from exemplars import here, landlocked
+from handmade import keyframe, punched, whole_view
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.camera import turn
+from core.classical import ClassicalGenerator
+from core.exemplar.atlas import Atlas
+from core.exemplar.renewal import Renewal, ground_of, grounded, thresholds, tidied
+
+WIDTH, HEIGHT = 64, 40
+PHOTO = keyframe(size=(WIDTH, HEIGHT))
+ROW = here(WIDTH, HEIGHT)[..., 1] / HEIGHT
+
+
+@pytest.fixture(scope="module")
+def atlas():
+    return Atlas.of([PHOTO], WIDTH)
+
+
+def completed(view=None):
+    generator = ClassicalGenerator()
+    generator.begin(PHOTO, 0)
+    return generator.fill(view or whole_view(PHOTO))
+
+
+def renewal(atlas, done, source):
+    return Renewal.of(done, source.astype(np.float32), atlas, thresholds(atlas, 0), ROW)
+
+
+def test_sharp_known_land_is_not_renewed(atlas):
+    out = renewal(atlas, completed(), here(WIDTH, HEIGHT))
+    assert not out.new.any()
+    assert not out.open.any()
+    assert np.abs(out.worn).max() < 1e-3
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.floats(0.0, 0.7), st.floats(-5.0, 5.0))
+def test_land_that_is_less_than_worn_is_not_renewed(atlas, octaves, shift):
+    out = renewal(atlas, completed(), here(WIDTH, HEIGHT) / 2.0**octaves + (20.0 + shift, 3.0))
+    assert not out.new.any()
+
+
+def test_worn_land_is_renewed_wholly_and_owes_nothing_then(atlas):
+    out = renewal(atlas, completed(), here(WIDTH, HEIGHT) / 2.0**2)
+    assert out.new[out.land].all()
+    assert not out.worn.any()
+
+
+def test_streaked_land_is_renewed(atlas):
+    out = renewal(atlas, completed(), here(WIDTH, HEIGHT) * (1.2, 0.4))
+    assert out.new[out.land].all()
+
+
+def test_sky_is_never_renewed_where_it_is_known(atlas):
+    out = renewal(atlas, completed(), here(WIDTH, HEIGHT) / 4.0)
+    assert not (out.new & ~out.land).any()
+
+
+def test_holes_in_the_land_are_renewed_and_the_rest_is_not(atlas):
+    holes = np.zeros((HEIGHT, WIDTH), bool)
+    holes[28:36, 20:40] = True
+    out = renewal(atlas, completed(punched(whole_view(PHOTO), holes)), here(WIDTH, HEIGHT))
+    assert out.new[holes].all()
+    assert not out.new[:24].any()
+    assert out.trust[32, 30] < out.trust[28, 20] < out.trust[28, 5]
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.floats(1.0, 8.0), st.floats(1.0, 2.0))
+def test_trust_is_a_share_and_falls_with_streaks(atlas, across, more):
+    """Along rows, so that nothing but the streaks changes."""
+    less, out = (renewal(atlas, completed(), here(WIDTH, HEIGHT) / (a, 1.0)).trust for a in (across, across * more))
+    assert out.min() >= 0.0
+    assert out.max() <= 1.0
+    assert (out <= less + 1e-4).all()
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_thresholds_are_about_one_and_the_seed_s_own(atlas, seed):
+    factors = thresholds(atlas, seed)
+    assert factors.shape == (HEIGHT, 2 * WIDTH)
+    assert factors.min() >= 0.75
+    assert factors.max() <= 1.25
+    assert np.array_equal(factors, thresholds(atlas, seed))
+
+
+def ground(height: float):
+    """A plane so far below the camera, as far as it is seen."""
+    down = PHOTO.camera.rays(WIDTH, HEIGHT)[..., 1]
+    return replace(landlocked(PHOTO), disparity=np.clip(down / height, 0.01, 1.0).astype(np.float32))
+
+
+@given(st.floats(0.5, 5.0))
+def test_the_ground_is_where_a_plane_is(height):
+    assert ground_of(ground(height)) == pytest.approx(height, rel=1e-4)
+
+
+def test_a_photo_of_the_sky_shows_no_ground():
+    assert ground_of(replace(PHOTO, sky=np.ones_like(PHOTO.sky))) == math.inf
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.floats(0.2, 5.0), st.floats(-1.2, 1.2), st.floats(-0.3, 0.3), st.integers(0, 999))
+def test_grounding_never_touches_known_land_and_lowers_none(height, pitch, roll, seed):
+    holes = np.random.default_rng(seed).random((HEIGHT, WIDTH)) < 0.4
+    view = punched(whole_view(PHOTO), holes)
+    done = completed(replace(view, camera=PHOTO.camera.moved(np.zeros(3), turn(0.0, pitch, roll))))
+    out = grounded(done, height)
+    assert np.array_equal(out.disparity[done.view.mask], done.disparity[done.view.mask])
+    assert (out.disparity >= done.disparity).all()
+    assert out.disparity.max() <= 1.0
+    nowhere = np.where(done.view.mask, done.disparity, np.maximum(done.disparity, np.float32(0.01)))
+    assert np.array_equal(grounded(done, math.inf).disparity, nowhere)
+
+
+def test_grounded_holes_are_no_pits():
+    view = punched(whole_view(PHOTO), np.ones((HEIGHT, WIDTH), bool))
+    done = replace(completed(view), disparity=np.full((HEIGHT, WIDTH), 0.01, np.float32))
+    down = PHOTO.camera.rays(WIDTH, HEIGHT)[..., 1]
+    out = grounded(done, 1.5)
+    assert (out.disparity >= np.clip(0.6 * down / 1.5, 0.01, 0.8) - 1e-6).all()
+
+
+def spoilt(**parts):
+    """A completed view with a spot in its parts."""
+    done = completed()
+    for name, (spot, value) in parts.items():
+        changed = getattr(done, name).copy()
+        changed[spot] = value
+        done = replace(done, **{name: changed})
+    return done
+
+
+def test_islands_in_the_sky_go():
+    assert (tidied(spoilt(sky=(np.s_[4:6, 30:32], 0.0))).sky[:8] == 1.0).all()
+
+
+def test_cracks_in_the_land_go_and_what_is_behind_is_unknown():
+    spot = np.s_[30:33, 20:26]
+    out = tidied(spoilt(sky=(spot, 1.0)))
+    assert not out.sky[spot].any()
+    assert not out.view.mask[spot].any()
+
+
+def test_large_islands_and_cracks_stay():
+    done = spoilt(sky=(np.s_[25:35, 10:40], 1.0))
+    assert (tidied(done).sky[28:32, 15:35] == 1.0).all()
+
+
+def test_worn_fragments_of_something_near_go():
+    spot = np.s_[20:23, 30:34]
+    done = spoilt(disparity=(spot, 0.9))
+    for debt, goes in ((2.0, True), (0.0, False)):
+        out = tidied(replace(done, view=replace(done.view, debt=np.full((HEIGHT, WIDTH), debt, np.float32))))
+        assert out.view.mask[spot].any() != goes
+        assert (out.disparity[spot].max() < 0.3) == goes
+
+
+def test_what_is_tidy_is_left_alone():
+    done = completed()
+    out = tidied(done)
+    assert np.array_equal(out.view.mask, done.view.mask)
+    assert np.array_equal(out.disparity, done.disparity)
+    assert np.array_equal(out.sky[20:], done.sky[20:])
+    again = tidied(out)
+    assert np.array_equal(again.sky, out.sky)
