@@ -69,6 +69,11 @@ class Keyframe:
         return width if self.look is None else FINER * width
 
     @property
+    def finest(self) -> NDArray[np.uint8]:
+        """The picture as finely as it counts, (h, ``columns``, 3); made anew each time where it is found in the photo."""
+        return self.image if self.look is None else self.look.picture(self.camera, self.sky, FINER)[..., :3]
+
+    @property
     def shown_size(self) -> tuple[int, int]:
         """(width, height) of the picture as it is shown, pixels."""
         height, width = self.image.shape[:2]

@@ -34,7 +34,7 @@ def mesh_glb(surfaces: Sequence[Surface], dome: Dome) -> bytes:
     axes = OPENGL_AXES[:3, :3]
     scene = Scene()
     for number, surface in enumerate(surfaces):
-        mesh = _textured(surface.points @ axes, surface.triangles, surface.uv, surface.keyframe.image)
+        mesh = _textured(surface.points @ axes, surface.triangles, surface.uv, surface.keyframe.finest)
         scene.add_geometry(mesh, geom_name=f"keyframe {number}")
     farthest = max(float(np.linalg.norm(surface.points, axis=1).max()) for surface in surfaces)
     directions, uv, triangles = _sphere()

@@ -79,7 +79,8 @@ def surfaces(keyframes: Sequence[Keyframe], *, textured: bool) -> list[Surface]:
 def _pixels_per_radian(keyframe: Keyframe, textured: bool) -> float:
     height, width = keyframe.image.shape[:2] if textured else keyframe.disparity.shape
     lens = keyframe.camera.intrinsics
-    return float(np.sqrt(width * lens.fx * height * lens.fy))
+    finer = keyframe.columns / keyframe.image.shape[1] if textured else 1.0
+    return finer * float(np.sqrt(width * lens.fx * height * lens.fy))
 
 
 def _seen_disparity(keyframe: Keyframe) -> NDArray[np.float32]:
