@@ -58,7 +58,7 @@ def _textured(
     from trimesh.visual.material import PBRMaterial
 
     picture = Image.fromarray(image)
-    if max(picture.size) > 1024:
+    if max(picture.size) >= 1024:
         picture.thumbnail((LARGEST, LARGEST), Image.Resampling.BOX)
         picture.format = "JPEG"  # a photo as PNG is ten times as large; small keyframes stay exact
     material = PBRMaterial(baseColorTexture=picture, metallicFactor=0.0, doubleSided=True)  # type: ignore[no-untyped-call]
