@@ -39,7 +39,8 @@ class Atlas:
 
     size: tuple[int, int]  # (width, height) of a photo at the density of a view
     levels: tuple[Bytes, ...]  # (h, pages w, 4): land and sky alpha at full resolution, and halvings
-    disparity: Floats  # (height, pages width) as ``size``, [0.01, 1]
+    colours: Bytes  # (height, pages width, 3) as ``size``: land
+    disparity: Floats  # (height, pages width), [0.01, 1]
     sky: Floats  # likewise, [0, 1]
     light: Floats  # likewise, the darkest channel of the photos as they are, [0, 1]
 
@@ -56,7 +57,8 @@ class Atlas:
             for parts in zip(*((photo.disparity, photo.sky, photo.image.min(axis=2)) for photo in photos), strict=True)
         )
         levels = tuple(halvings(np.concatenate(pages, axis=1), _SHORTEST))
-        return cls(size, levels, disparity, sky, light * np.float32(1.0 / 255.0))
+        colours = cv2.resize(levels[0], (len(photos) * size[0], size[1]), interpolation=cv2.INTER_AREA)[..., :3]
+        return cls(size, levels, np.ascontiguousarray(colours), disparity, sky, light * np.float32(1.0 / 255.0))
 
     @property
     def width(self) -> int:
@@ -71,6 +73,10 @@ class Atlas:
     def read(self, place: Floats, level: int = 0) -> Bytes:
         """Colours and sky alpha (h, w, 4) at the positions ``place`` (h, w, 2)."""
         return np.asarray(self._sampled(self.levels[level], place), np.uint8)
+
+    def colours_at(self, place: Floats) -> Bytes:
+        """Land's colours (h, w, 3) at ``place`` (h, w, 2), at the density of a view: those of a pixel in its middle."""
+        return np.asarray(self._sampled(self.colours, place), np.uint8)
 
     def sky_at(self, place: Floats) -> Floats:
         """Sky alpha (h, w) at ``place`` (h, w, 2), at the density of a view."""

@@ -80,7 +80,7 @@ class ExemplarGenerator:
         source = np.where(renewal.new[..., None], copied, source)
         done = tidied(replace(done, sky=np.where(renewal.open, prepared.atlas.sky_at(source), done.sky)))
         source = _over_skyline(source, done.sky < SKY)
-        bare = np.ascontiguousarray(prepared.atlas.read(source, prepared.atlas.level(1.0))[..., :3])
+        bare = prepared.atlas.colours_at(source)
         tone = prepared.toned(done, renewal, tone, labels, bare)
         colours, sky = bare * np.float32(1.0 / 255.0) + tone, done.sky[..., None]
         image = np.clip(colours + sky * (view.backdrop - colours), 0.0, 1.0).astype(np.float32)
@@ -113,8 +113,7 @@ class _Prepared:
         self.thresholds = thresholds(self.atlas, seed)
         self.ground = ground_of(photo)
         land = self.atlas.sky < SKY
-        colours = cv2.resize(self.atlas.levels[0], land.shape[::-1], interpolation=cv2.INTER_AREA)[..., :3]
-        self.colour = np.asarray(colours[land if land.any() else ~land].mean(axis=0) / 255.0, np.float32)
+        self.colour = np.asarray(self.atlas.colours[land if land.any() else ~land].mean(axis=0) / 255.0, np.float32)
 
     def rows(self, view: WarpedView) -> Floats:
         """Row of the photo, [0, 1], that lies in the direction of each pixel of ``view``, (h, w)."""

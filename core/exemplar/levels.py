@@ -86,18 +86,15 @@ class Level:
 def levels_of(atlas: Atlas) -> tuple[Level, ...]:
     """Prepare ``atlas`` at all levels, the finest first."""
     width, height = atlas.size
-    colours = np.asarray(cv2.resize(atlas.levels[0], atlas.disparity.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)[
-        ..., :3
-    ]
-    rows = np.asarray((np.arange(height, dtype=np.float32) + 0.5) / height, np.float32)
+    rows = (np.arange(height, dtype=np.float32) + np.float32(0.5)) / np.float32(height)
     row = np.broadcast_to(rows[:, None], atlas.sky.shape)
     guides = guide(atlas.disparity, atlas.sky, row)
-    shut_at = barred(atlas, colours).astype(np.float32)
+    shut_at = barred(atlas).astype(np.float32)
     out = []
     for number in range(LEVELS):
         size = atlas.disparity.shape[1] >> number, height >> number
         picture, guided, share = (
-            np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA)) for part in (colours, guides, shut_at)
+            np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA)) for part in (atlas.colours, guides, shut_at)
         )
         shut = share > _SHUT_SHARE
         for edge in range(0, size[0], width >> number):  # over a fold everything would be symmetric
@@ -112,12 +109,12 @@ def levels_of(atlas: Atlas) -> tuple[Level, ...]:
     return tuple(out)
 
 
-def barred(atlas: Atlas, colours: Bytes) -> Flags:
+def barred(atlas: Atlas) -> Flags:
     """Return what may not be copied, (h, w): sky away from land, and land in the glare of a sun."""
     sky = atlas.sky >= 0.5
     out: Flags = sky & (cv2.dilate((~sky).astype(np.uint8), np.ones((_SKYLINE, _SKYLINE), np.uint8)) == 0)
     sun = _sun(atlas, sky)
-    low = cv2.GaussianBlur(colours.astype(np.float32), (0, 0), 3.0)
+    low = cv2.GaussianBlur(atlas.colours.astype(np.float32), (0, 0), 3.0)
     light = low.mean(axis=2)
     away = cv2.distanceTransform((~sun).astype(np.uint8), cv2.DIST_L2, 3) / atlas.size[0]
     lit = ~sky & (away < _GLARE[0])

@@ -127,7 +127,7 @@ def test_what_is_unlike_anything_else_is_rare():
     assert np.abs(rarity[:, 0]).max() < 1.0
 
 
-def glow(sun: bool, radius: int = 4, **change) -> tuple[Atlas, np.ndarray]:
+def glow(sun: bool, radius: int = 4, **change) -> Atlas:
     """A dim photo, its land brighter the nearer it is to a point in the sky, in which a sun stands or does not."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     away = np.hypot(x - 64, y - 12)
@@ -137,13 +137,12 @@ def glow(sun: bool, radius: int = 4, **change) -> tuple[Atlas, np.ndarray]:
     if sun:
         image[away < radius] = 255.0
     photo = replace(PHOTO, image=image.astype(np.uint8), sky=on_sky[..., 0].astype(np.float32))
-    atlas = Atlas.of([replace(photo, **change)], WIDTH)
-    return atlas, np.ascontiguousarray(atlas.levels[0][..., :3])
+    return Atlas.of([replace(photo, **change)], WIDTH)
 
 
 def test_land_in_the_glare_of_a_sun_is_barred():
-    atlas, colours = glow(sun=True)
-    shut = barred(atlas, colours)
+    atlas = glow(sun=True)
+    shut = barred(atlas)
     land = atlas.sky < 0.5
     top = np.argmax(land[:, 64])
     assert shut[top, 64]
@@ -152,30 +151,29 @@ def test_land_in_the_glare_of_a_sun_is_barred():
 
 
 def test_without_a_sun_no_land_is_barred():
-    atlas, colours = glow(sun=False)
-    assert not barred(atlas, colours)[atlas.sky < 0.5].any()
+    atlas = glow(sun=False)
+    assert not barred(atlas)[atlas.sky < 0.5].any()
 
 
 def test_bright_clouds_bar_no_land():
-    atlas, colours = glow(sun=False)
+    atlas = glow(sun=False)
     for clouds in (((20, 10), (60, 6)), ((64, 12), (30, 4)), ((30, 10), (5, 4), (90, 8), (5, 4), (60, 8), (5, 4))):
         light = atlas.light.copy()
         for centre, size in zip(clouds[::2], clouds[1::2], strict=True):
             cv2.ellipse(light, centre, size, 0.0, 0.0, 360.0, 1.0, -1)
-        assert not barred(replace(atlas, light=light), colours)[atlas.sky < 0.5].any()
+        assert not barred(replace(atlas, light=light))[atlas.sky < 0.5].any()
 
 
 def test_snow_bars_no_land():
-    atlas, _ = glow(sun=False)
     image = np.where(PHOTO.sky[..., None] > 0.5, (60, 90, 140), PHOTO.image).astype(np.uint8)
     image[30:44, 40:90] = 255
     atlas = Atlas.of([replace(PHOTO, image=image)], WIDTH)
-    assert not barred(atlas, np.ascontiguousarray(atlas.levels[0][..., :3]))[atlas.sky < 0.5].any()
+    assert not barred(atlas)[atlas.sky < 0.5].any()
 
 
 def test_sky_is_barred_but_beside_the_land():
-    atlas, colours = glow(sun=False)
-    shut, on_sky = barred(atlas, colours), atlas.sky >= 0.5
+    atlas = glow(sun=False)
+    shut, on_sky = barred(atlas), atlas.sky >= 0.5
     beside = cv2.dilate((~on_sky).astype(np.uint8), np.ones((17, 17), np.uint8)) > 0
     assert np.array_equal(shut, on_sky & ~beside)
 
