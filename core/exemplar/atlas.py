@@ -76,7 +76,7 @@ class Atlas:
 
     def colours_at(self, place: Floats) -> Bytes:
         """Land's colours (h, w, 3) at ``place`` (h, w, 2), at the density of a view: those of a pixel in its middle."""
-        return np.asarray(self._sampled(self.colours, place), np.uint8)
+        return np.asarray(self._sampled(self.colours, place, cv2.INTER_CUBIC), np.uint8)
 
     def sky_at(self, place: Floats) -> Floats:
         """Sky alpha (h, w) at ``place`` (h, w, 2), at the density of a view."""
@@ -86,14 +86,14 @@ class Atlas:
         """Disparity (h, w) at ``place`` (h, w, 2)."""
         return np.asarray(self._sampled(self.disparity, place), np.float32)
 
-    def _sampled(self, picture: NDArray[Any], place: Floats) -> NDArray[Any]:
+    def _sampled(self, picture: NDArray[Any], place: Floats, how: int = cv2.INTER_LINEAR) -> NDArray[Any]:
         columns, rows = self.size
         x = place[..., 0]
         page = np.floor(x * np.float32(0.5 / columns)) if self.width > 2 * columns else np.float32(0.0)
         x = np.float32(columns) * (page + 1) - np.abs(x - np.float32(columns) * (2 * page + 1))
         across, down = picture.shape[1] / self.disparity.shape[1], picture.shape[0] / rows
         x, y = x * np.float32(across) - np.float32(0.5), place[..., 1] * np.float32(down) - np.float32(0.5)
-        return np.asarray(cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+        return np.asarray(cv2.remap(picture, x, y, how, borderMode=cv2.BORDER_REPLICATE))
 
 
 def unfolded(picture: NDArray[Any], columns: int) -> NDArray[Any]:
