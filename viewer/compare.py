@@ -66,7 +66,7 @@ def _pane(keyframe: Keyframe, options: FilmOptions) -> Iterator[NDArray[np.uint8
     classic, file = options.refiner == classic_film.NAME, options.refiner.endswith(WEIGHTS_SUFFIX)
     shots = _held(keyframe, options) if classic else film.shots(keyframe, options)
     for shot in shots:
-        if not classic and options.refiner not in {"auto", shot.generator} and shot.generator == "classical":
+        if not classic and options.refiner not in {"auto", shot.generator} and shot.generator in {"classical", "exemplar"}:
             raise PhotoflightError(f"{options.refiner} cannot be compared, as it cannot fly here: leave it out of --refiners")
         label = "classic: the published loop, 128x128" if classic else Path(options.refiner).stem if file else shot.generator
         yield _labelled(_fitted(shot.picture, width, height), label)

@@ -126,7 +126,7 @@ def test_the_environment_goes_before_the_file(mine):
         ("[flight]\nspeed = nan\n", 2, "finite"),
         ("[display]\nvsync = 1\n", 2, "bool"),
         ('[display]\nquality = "best"\n', 2, "'auto', 'full', 'half' or 'quarter'"),
-        ('[flight]\nrefiner = "huge"\n', 2, "huge': it is none of auto, small"),
+        ('[flight]\nrefiner = "huge"\n', 2, "huge': it is none of auto, exemplar"),
         ('[controls.keys]\nhover = "H"\n', 2, "list"),
         ("[flight]\nspeed = \n", 2, "not TOML"),
         ("[flight\n", 1, "not TOML"),
