@@ -129,7 +129,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=_number(float, 0.04, 36_000.0), metavar="S", help="length of the film [20]")
     parser.add_argument("--size", type=_size, metavar="WxH", help="of each pane [640x360]")
     parser.add_argument("--fps", type=_number(float, 1.0, 240.0), metavar="N", help="frames per second [30]")
-    names = "classic is the published loop; [classical,small]"
+    names = "classic is the published loop; [exemplar,small]"
     parser.add_argument("--refiners", type=_refiners, metavar="A,B,C", help=f"{', '.join(GENERATORS)}, or weights files; {names}")
     parser.add_argument("--pilot", metavar="NAME|FILE", help="autopilot, a cinematic move, a path or flight file [autopilot]")
     parser.add_argument("--seed", type=int, metavar="N", help="same photo, pilot and seed: same film [of the settings: 0]")

@@ -61,7 +61,7 @@ class CompareOptions(FilmOptions):
 
     output: Path = Path("side_by_side.mp4")
     size: tuple[int, int] = (640, 360)  # (width, height) of each pane
-    refiners: tuple[str, ...] = ("classical", "small")
+    refiners: tuple[str, ...] = ("exemplar", "small")
 
 
 @dataclass(frozen=True)
