@@ -112,6 +112,9 @@ class _Prepared:
         self.synthesis = Synthesis(self.atlas)
         self.thresholds = thresholds(self.atlas, seed)
         self.ground = ground_of(photo)
+        few, seen = np.zeros((2, 2, 3), np.float32), np.zeros((2, 2), np.bool_)
+        places = np.zeros((2, 2, 2), np.float32)
+        gathered(places, few, places, seen, places, few)  # compiled now and not in flight, when the first keyframe is carried
         land = self.atlas.sky < SKY
         self.colour = np.asarray(self.atlas.colours[land if land.any() else ~land].mean(axis=0) / 255.0, np.float32)
 

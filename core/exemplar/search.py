@@ -59,7 +59,7 @@ class Search:
         """
         y, x = np.nonzero(new)
         wanted = query[y, x].astype(np.float32)
-        share = trust[y, x] * np.float32(1.0 / TRUSTED)
+        share = trust[y, x].astype(np.float32) * np.float32(1.0 / TRUSTED)
         present = self._index[_flat(labels[y, x], self._width, len(self._index) - 1)]
         chosen = self._auctioned(wanted, share, self._uses(labels[~new]), present, stay)
         labels[y, x] = np.stack([self._place[chosen] % self._width, self._place[chosen] // self._width], axis=-1)
@@ -76,7 +76,7 @@ class Search:
         left = np.arange(len(wanted))
         full = np.float32(1.0)
         for _ in range(_ROUNDS):
-            price = _PRICE * self._rarity * uses[self._cell]
+            price = (_PRICE * self._rarity * uses[self._cell]).astype(np.float32)
             chosen[left], bid[left] = closest(
                 wanted[left], share[left], self._looks, self._features, self._squares, price, present[left], np.float32(stay)
             )
