@@ -36,7 +36,7 @@ _ALIKE = 0.5  # of log disparity by which that may differ from what is behind th
 _VAGUE = 3.0  # pixels over which a skyline in a hole is unsure
 _RIM = 2  # pixels by which patches at the skyline go on into the sky
 _HOLD = 1.0, 0.0, 0.8, 0.3  # trust from which the tone holds old colours best; how well it does at least, at most, and in holes
-_PULL, _MOST = 0.5, 0.05  # share of the way back to the photo's mean colour of land that new land takes, and most of that
+_PULL, _MOST = 0.2, 0.02  # share of the way back to the photo's mean colour of land that new land takes, and most of that
 _AROUND, _DETAILED = 8.0, 4.0  # pixels over which, and grey levels of detail up to which land is plain: its colours are held
 _REACH = 4.0, 8.0, 16.0  # pixels over which the tone does: where old colours are trusted, more where they are not, in holes
 
