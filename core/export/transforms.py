@@ -52,7 +52,7 @@ def _frame(keyframe: Keyframe, folder: Path, name: str) -> dict[str, object]:
     """Write one keyframe's picture and depth, of the same size, and return its entry."""
     from PIL import Image
 
-    picture = Image.fromarray(keyframe.image)
+    picture = Image.fromarray(keyframe.finest)
     picture.thumbnail((LARGEST, LARGEST), Image.Resampling.BOX)
     width, height = picture.size
     replace_file(folder / "images" / name, _png(picture))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from handmade import CopyGenerator, RaisingGenerator, keyframe
+from handmade import CopyGenerator, RaisingGenerator, StripedGenerator, keyframe
 
 from core.classical import ClassicalGenerator
 from core.errors import PilotError
@@ -104,6 +104,23 @@ def test_lockstep_repeats_itself() -> None:
     assert np.array_equal(one.lookup.uv, two.lookup.uv)
     for a, b in zip(one.keyframes, two.keyframes, strict=True):
         assert np.array_equal(a.image, b.image)
+
+
+def test_a_flight_is_the_same_on_any_canvas() -> None:
+    worlds = []
+    for canvas in ((64, 40), (400, 250)):
+        settings = FlightSettings(1.6, (64, 40), lockstep=True, canvas=canvas)
+        flight = Flight(keyframe(), StripedGenerator(), settings)
+        flight.engage("autopilot")
+        fly(flight, 3.0)
+        worlds.append(flight.world.keyframes[1:])
+        flight.close()
+    assert [{key.magnification for key in world} for world in worlds] == [{1}, {7}]
+    assert len(worlds[0]) > 5
+    for one, other in zip(*worlds, strict=True):
+        assert (one.camera.world_from_camera == other.camera.world_from_camera).all()
+        assert (one.image == other.image).all()
+        assert (one.disparity == other.disparity).all()
 
 
 def test_instruments_show_the_size_of_keyframes(flight: Flight) -> None:

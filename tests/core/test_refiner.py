@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from handmade import CopyGenerator, NanGenerator, RaisingGenerator
+from handmade import CopyGenerator, NanGenerator, RaisingGenerator, StripedGenerator
 from refiners import PHOTO, SIZE, ahead, made
 
 from core.camera import turn
@@ -145,6 +146,38 @@ def test_one_keyframe_at_a_time_without_waiting_and_it_comes_in_when_collected(m
     assert world.keyframes == (PHOTO, outcome.keyframe)
     assert not refiner.busy
     assert slow.seen == pytest.approx([PAPER_STEP])
+
+
+def test_pictures_are_found_behind_the_display_before_they_are_shown(make):
+    world, refiner = make(StripedGenerator(), lockstep=False, canvas=(4 * SIZE[0], 3 * SIZE[1]))
+    refiner.submit(ahead(1))
+    key = collected(refiner).keyframe
+    assert key.shown_size == (4 * SIZE[0], 4 * SIZE[1])
+    assert key.look.threads == ["refiner"]
+    refiner.submit(ahead(1))  # nothing is to be made there
+    assert not refiner.busy
+    for step in range(2, 30):
+        assert world.add(replace(key, camera=ahead(step), serial=1000 + step))
+    assert world.keyframes[1] is not key, "it has let its picture go"
+    refiner.submit(ahead(1))
+    assert until(lambda: len(key.look.threads) > 1)
+    assert set(key.look.threads) == {"refiner"}
+
+
+def test_in_lockstep_pictures_are_found_when_they_are_shown(make):
+    _, refiner = make(StripedGenerator(), canvas=(128, 80))
+    key = made(refiner, ahead(1))
+    assert key.magnification == 2
+    assert not key.look.threads
+
+
+def test_a_picture_that_cannot_be_found_costs_no_more_than_a_keyframe(make, monkeypatch):
+    _, refiner = make(StripedGenerator(), lockstep=False)
+    monkeypatch.setattr("handmade.StripedLook.picture", lambda *_: 1 / 0)
+    for step in range(1, 4):
+        refiner.submit(ahead(step))
+        assert collected(refiner).keyframe is None
+    assert refiner.generator_name == "classical"
 
 
 def test_the_thread_survives_failures(make):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.flight import REFINE_PERIOD
-from core.resolution import BUDGET, PATIENCE, STEPS, Resolution
+from core.resolution import BUDGET, FINEST, PATIENCE, STEPS, Resolution, magnification
 
 SMALL = (256, 160)
 
@@ -104,3 +104,21 @@ def test_one_that_does_not_adapt_never_changes(times: list[float], failures: int
     for _ in range(failures):
         assert not resolution.give_up()
     assert resolution.size == (96, 60)
+
+
+sizes = st.tuples(st.integers(1, 5000), st.integers(1, 5000))
+
+
+@given(size=sizes, canvas=sizes)
+def test_a_picture_is_magnified_until_it_is_as_fine_as_its_canvas_and_no_more(
+    size: tuple[int, int], canvas: tuple[int, int]
+) -> None:
+    times = magnification(size, canvas)
+    assert 1 <= times <= FINEST
+    assert times == FINEST or all(times * own >= wanted for own, wanted in zip(size, canvas, strict=True))
+    assert times == 1 or any((times - 1) * own < wanted for own, wanted in zip(size, canvas, strict=True))
+
+
+def test_films_and_windows_are_magnified_as_they_need() -> None:
+    canvases = [(0, 0), (480, 270), (960, 540), (1920, 1080), (3840, 2160)]
+    assert [magnification(SMALL, canvas) for canvas in canvases] == [1, 2, 4, 8, 8]

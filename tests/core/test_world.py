@@ -201,3 +201,12 @@ def test_threads_may_add_and_choose_at_once():
     with ThreadPoolExecutor(3) as pool:
         assert list(pool.map(work, range(3))) == [15, 15, 15]
     assert world.nbytes <= 15 * refined(PHOTO.camera).nbytes
+
+
+def test_on_the_way_back_keyframes_let_their_meshes_go_too():
+    world = World(PHOTO)
+    cameras = flown(world, 40)
+    for camera in reversed(cameras):
+        for key in world.choose(camera):
+            assert key.mesh is not None
+    assert sum("mesh" in vars(key) for key in world.keyframes[1:]) <= 14

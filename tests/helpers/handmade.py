@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import threading
+from dataclasses import replace
 
 import numpy as np
 
@@ -66,6 +68,30 @@ class CopyGenerator:
     def __call__(self, view: WarpedView) -> RefinedView:
         image = np.where(view.mask[..., None], view.image, np.float32(0.5))
         return RefinedView(image, np.clip(view.disparity, 0.01, 1.0), view.sky, view.debt)
+
+
+class StripedLook:
+    """Its picture has columns of its own, as fine as it is asked for; ``threads`` are those that asked."""
+
+    nbytes = 8
+
+    def __init__(self) -> None:
+        self.threads: list[str] = []
+
+    def picture(self, camera: Camera, sky: np.ndarray, scale: int) -> np.ndarray:
+        self.threads.append(threading.current_thread().name)
+        height, width = scale * sky.shape[0], scale * sky.shape[1]
+        columns = np.random.default_rng(width).integers(0, 256, (1, width, 3), np.uint8)
+        return np.dstack([np.broadcast_to(columns, (height, width, 3)), np.zeros((height, width), np.uint8)])
+
+
+class StripedGenerator(CopyGenerator):
+    """Its pictures are found, not made."""
+
+    name = "striped"
+
+    def __call__(self, view: WarpedView) -> RefinedView:
+        return replace(super().__call__(view), look=StripedLook())
 
 
 class NanGenerator(CopyGenerator):

@@ -2,12 +2,14 @@
 
 import errno
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import trimesh
 from card_scene import BLUE, BOTTOM, CARD, GREEN, LEFT, LENS, RED, RIGHT, SKY, SKYLINE, TOP, WALL, card_keyframe
 from gltf_reader import read_glb
+from handmade import StripedLook
 from PIL import Image
 
 from core.camera import Camera, turn
@@ -191,3 +193,18 @@ def test_a_photo_that_is_all_sky(tmp_path):
     assert key.sky.all()
     with pytest.raises(OutputError, match="there is no land"):
         export_world(World(key), Dome.of(key), tmp_path / "cloud.ply")
+
+
+def test_pictures_that_are_found_in_the_photo_are_written_as_fine_as_they_count(tmp_path):
+    photo = card_keyframe()
+    found = replace(card_keyframe(Camera(LENS).moved(np.array([0.1, 0.0, 0.4]), np.eye(3))), look=StripedLook())
+    world = World(photo)
+    assert world.add(found)
+    export_world(world, Dome.of(photo), tmp_path / "frames")
+    picture, depth = (np.array(Image.open(tmp_path / "frames" / part / "00001.png")) for part in ("images", "depth"))
+    assert picture.shape == (4 * 80, 4 * 120, 3)
+    assert depth.shape == picture.shape[:2]
+    assert (picture == found.finest).all()
+    export_world(world, Dome.of(photo), tmp_path / "scene.glb")
+    textures = [mesh.texture for mesh in read_glb(tmp_path / "scene.glb")[1]]
+    assert any(texture.shape == picture.shape and (texture == picture).all() for texture in textures)
