@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from handmade import StripedLook, keyframe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +17,7 @@ from core.compose import at_home, compose
 from core.frame import Layer
 from core.keyframe import Keyframe
 from core.sky import Dome
+from core.warp import make_warper, warp
 from core.warp.lookup import HOLE, Lookup
 
 WIDTH, HEIGHT = 240, 160
@@ -179,3 +182,17 @@ def test_home_is_where_the_photo_was_taken(distance: float, low: float, high: fl
     assert low <= at_home(photo, camera, dome) <= high
     other = Keyframe(photo.camera, photo.image, photo.disparity, photo.sky, photo.debt)
     assert at_home(other, camera, dome) == 0.0
+
+
+def test_nothing_but_the_display_knows_how_finely_a_keyframe_is_shown() -> None:
+    """So a flight is the same at any size, and so is one that is flown again."""
+    photo, look, warper = keyframe(), StripedLook(), make_warper()
+    dome, camera = Dome.of(photo), photo.camera.moved(np.array([0.0, 0.0, 0.2]), np.eye(3))
+    views = []
+    for finer in (1, 4, 8):
+        key = replace(photo, look=look, magnification=finer)
+        lookup = warp((photo, key), camera, (96, 60), warper)
+        view = compose(Layer((photo, key), lookup), camera, dome)
+        views.append((lookup.slot, view.image, view.disparity, view.debt))
+    assert all((one == other).all() for others in views[1:] for one, other in zip(views[0], others, strict=True))
+    assert not look.threads

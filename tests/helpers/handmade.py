@@ -78,7 +78,7 @@ class StripedLook:
     def __init__(self) -> None:
         self.threads: list[str] = []
 
-    def picture(self, camera: Camera, sky: np.ndarray, scale: int) -> np.ndarray:
+    def picture(self, _camera: Camera, sky: np.ndarray, scale: int) -> np.ndarray:
         self.threads.append(threading.current_thread().name)
         height, width = scale * sky.shape[0], scale * sky.shape[1]
         columns = np.random.default_rng(width).integers(0, 256, (1, width, 3), np.uint8)

@@ -226,6 +226,15 @@ def test_filled_coarsely_what_is_known_is_as_fine_as_it_was(size: tuple[int, int
     assert np.abs(coarse.disparity - fine.disparity)[land].max() < 1e-6
 
 
+@pytest.mark.parametrize("size", [(63, 40), (64, 39)])
+def test_views_that_cannot_be_halved_are_filled_finely(size: tuple[int, int]):
+    photo = keyframe(size=size)
+    holes = np.zeros(size[::-1], bool)
+    holes[25:35, 20:40] = True
+    fine, coarse = (begun(photo).fill(punched(whole_view(photo), holes), coarse=coarse) for coarse in (False, True))
+    assert all(np.array_equal(getattr(fine, name), getattr(coarse, name)) for name in ("land", "disparity", "sky", "need"))
+
+
 def test_holes_filled_coarsely_are_much_as_filled_finely():
     photo = keyframe(size=(128, 80))
     holes = np.zeros((80, 128), bool)

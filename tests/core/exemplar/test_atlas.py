@@ -96,3 +96,11 @@ def test_unfolding_puts_mirror_images_beside_pages():
     for page in range(3):
         own = picture[:, 4 * page : 4 * page + 4]
         assert np.array_equal(whole[:, 8 * page : 8 * page + 8], np.hstack([own, own[:, ::-1]]))
+
+
+def test_at_the_density_of_a_view_pixels_have_their_colours_in_their_middle():
+    fine = landlocked(keyframe(size=(4 * WIDTH, 4 * HEIGHT)))
+    atlas = Atlas.of([fine], WIDTH)
+    means = fine.image.reshape(HEIGHT, 4, WIDTH, 4, 3).mean(axis=(1, 3))
+    assert np.abs(atlas.colours_at(here(WIDTH, HEIGHT)) - means).max() <= 1.0
+    assert np.array_equal(atlas.colours_at(here(2 * WIDTH, HEIGHT)), unfolded(atlas.colours, WIDTH))

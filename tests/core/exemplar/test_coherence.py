@@ -106,6 +106,41 @@ def test_every_new_label_is_one_that_was_there_continued(seed):
     assert {tuple(move) for move in (labels - pixel)[scene.new]} <= before
 
 
+def plainly_settled(scene: Scene, seam: int, order: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """What one pass of ``settle`` does, in plain loops, the pixels of a sub-pass in any ``order``."""
+    labels, picture = scene.labels.copy(), scene.picture.copy()
+    for sub in range(4):
+        for y, x in order.permutation(np.argwhere(scene.new)):
+            if (y % 2, x % 2) != (sub // 2, sub % 2):
+                continue
+            beside = [(y + i, x + j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i or j)]
+            beside = [(n, m) for n, m in beside if 0 <= n < HEIGHT and 0 <= m < WIDTH]
+            goes_on = [tuple(labels[n, m] + (x - m, y - n)) for n, m in beside]
+            own = tuple(labels[y, x])
+            if scene.exemplar.picture[own[1], own[0], 3] != 255 and all(label == own for label in goes_on):
+                continue
+            costs = {}
+            for label in (own, *goes_on):
+                if 0 <= label[0] < COLUMNS and 0 <= label[1] < ROWS:
+                    labels[y, x] = label
+                    picture[y, x] = scene.says(label, 0, 0)
+                    seams = sum(scene.border(labels, picture, (y, x), other, seam) for other in beside)
+                    costs.setdefault(label, scene.cost(labels, y, x) + seams)
+            labels[y, x] = min(costs, key=costs.get)  # of equals the first
+            picture[y, x] = scene.says(labels[y, x], 0, 0)
+    return labels, picture
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.integers(0, 10**6), st.integers(0, 2000))
+def test_the_order_within_a_sub_pass_does_not_matter(seed, seam):
+    scene = Scene(seed)
+    settled = scene.settled(seam)
+    for order in range(2):
+        for one, other in zip(settled, plainly_settled(scene, seam, np.random.default_rng(order)), strict=True):
+            assert np.array_equal(one, other)
+
+
 def test_one_patch_is_left_alone():
     scene = Scene(0)
     scene.exemplar.picture[..., 3] = 0

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from exemplars import flown, landlocked
+from exemplars import flown, here, landlocked
 from handmade import LENS, keyframe, whole_view
 
 from core.camera import Camera, Intrinsics, turn
-from core.exemplar.generator import ExemplarGenerator, carried
+from core.exemplar.generator import ExemplarGenerator, _over_skyline, _plainness, carried
+from core.exemplar.levels import SHUT
+from core.frame import Layer
 from core.keyframe import Keyframe, eight_bit
 
 SIZE = WIDTH, HEIGHT = 128, 80
@@ -88,6 +90,51 @@ def test_sharp_known_pixels_keep_their_source():
     assert np.abs(refined.look.positions - source)[kept].max() < 0.01
 
 
+@pytest.mark.parametrize("worn", [False, True])
+def test_new_land_is_copied_from_whole_pixels_of_the_photo_s_land(view, worn):
+    """Whether it was a hole or is magnified four times."""
+    if worn:
+        view = flown(PHOTO, PHOTO, PHOTO.camera.through(PHOTO.camera.intrinsics.spanning(0.15)), SIZE)
+    generator = begun()
+    refined = generator(view)
+    source, _ = carried(view, refined.look.atlas)
+    land, places = refined.sky < 0.5, refined.look.positions
+    new = land & (np.abs(places - source).max(axis=-1) > 0.1)
+    assert new[land if worn else land & ~view.mask].mean() > 0.9
+    assert np.abs(places[new] % 1.0 - 0.5).max() < 0.01
+    x, y = places[new].astype(int).T
+    assert (generator._prepared.synthesis.levels[0].picture[y, x, 3] == SHUT).mean() < 0.01
+
+
+def test_holes_and_what_was_renewed_owe_nothing(view):
+    refined = begun()(view)
+    assert not refined.debt[~view.mask].any()
+    assert not refined.debt[refined.sky >= 0.5].any()
+
+
+@pytest.mark.parametrize("size", [(125, 79), (64, 100), (16, 16)])
+def test_views_of_any_size_are_refined(size):
+    refined = begun()(flown(PHOTO, PHOTO, ahead((0.3, 0.0, 0.5)), size))
+    assert sound(refined)
+    assert refined.image.shape == (size[1], size[0], 3)
+    assert refined.look.source.shape == (size[1], size[0], 2)
+
+
+def test_keyframes_with_and_without_a_look_are_carried_side_by_side(view):
+    """Each pixel is carried from the keyframe that it is seen in."""
+    camera = ahead((0.3, 0.0, 0.5))
+    generator = begun()
+    key = key_of(generator(view), camera)
+    atlas = key.look.atlas
+    slots = (np.arange(WIDTH) > WIDTH // 2).astype(view.layer.lookup.slot.dtype) * np.ones_like(view.layer.lookup.slot)
+    parts = {frames: replace(view.layer.lookup, slot=slots) for frames in ((key, PHOTO), (key, key), (PHOTO, PHOTO))}
+    mixed, copied, plain = (carried(replace(view, layer=Layer(*part)), atlas) for part in parts.items())
+    for one, left, right in zip(mixed, copied, plain, strict=True):
+        assert np.array_equal(one, np.where(slots[..., None] == 0, left, right))
+    assert np.abs(copied[0] - plain[0]).max() > 1.0
+    assert not plain[1].any()
+
+
 def test_what_was_copied_is_carried_on_to_the_next_view(view):
     generator, camera = begun(), ahead((0.3, 0.0, 0.5))
     first = generator(view)
@@ -156,3 +203,32 @@ def test_any_photo_can_be_flown_into(name):
 def test_must_begin_first():
     with pytest.raises(RuntimeError, match="begin"):
         ExemplarGenerator()(whole_view(PHOTO))
+
+
+def test_a_view_must_say_what_it_was_sampled_from(view):
+    generator = begun()
+    for part in ("layer", "dome"):
+        with pytest.raises(ValueError, match="compose"):
+            generator(replace(view, **{part: None}))
+
+
+def test_flat_land_is_plain_and_noise_is_not():
+    flat = np.full((40, 64, 3), 90, np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, flat.shape, np.uint8)
+    assert (_plainness(flat) == 1.0).all()
+    assert not _plainness(noise).any()
+    both = _plainness(np.hstack([flat, noise]))
+    assert (np.diff(both.mean(axis=0)) <= 1e-6).all()
+
+
+def test_beside_land_positions_go_on_into_the_sky_and_no_farther():
+    land = np.zeros((HEIGHT, WIDTH), bool)
+    land[HEIGHT // 2 :] = True
+    shown = 0.5 * here(WIDTH, HEIGHT)
+    out = _over_skyline(shown, land)
+    assert np.array_equal(out[land], shown[land])
+    assert np.array_equal(out[: HEIGHT // 2 - 2], shown[: HEIGHT // 2 - 2])
+    rim = np.s_[HEIGHT // 2 - 2 : HEIGHT // 2]
+    assert np.abs(out[rim] - (shown[HEIGHT // 2] + [[[0.0, -2.0]], [[0.0, -1.0]]])).max() < 1e-5
+    for whole in (land | True, land & False):
+        assert _over_skyline(shown, whole) is shown

@@ -96,6 +96,32 @@ def test_what_is_wanted_is_left_as_it_is(synthesis):
     assert np.array_equal(view.new, before["new"])
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, WIDTH), st.integers(1, HEIGHT))
+def test_views_of_any_size_are_padded_by_what_is_not_new(width, height):
+    whole = wanted(np.ones((HEIGHT, WIDTH), bool))
+    view = Wanted(*(part[:height, :width] for part in (whole.picture, whole.guides, whole.trust, whole.new, whole.source)))
+    padded = view.padded()
+    assert padded.new.shape == (-(-height // 8) * 8, -(-width // 8) * 8)
+    for name, part in vars(view).items():
+        assert np.array_equal(getattr(padded, name)[:height, :width], part, equal_nan=name == "source")
+    assert padded.new.sum() == view.new.sum()
+    assert not np.isfinite(padded.source[height:]).any()
+    assert not np.isfinite(padded.source[:, width:]).any()
+
+
+@pytest.mark.parametrize("size", [(61, 37), (8, 9), (1, 1)])
+def test_views_of_any_size_are_found(synthesis, size):
+    width, height = size
+    whole = wanted(np.ones((HEIGHT, WIDTH), bool))
+    parts = (part[-height:, :width] for part in (whole.picture, whole.guides, whole.trust, whole.new, whole.source))
+    view = Wanted(*parts)
+    labels = synthesis(view)
+    assert labels.shape == (height, width, 2)
+    assert (labels[view.new] >= 0).all()
+    assert (labels[view.new] < (2 * WIDTH, HEIGHT)).all()
+
+
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_coarser_level_wants_the_same(number):
     """Means of what is wanted; positions are those of the pixel in the middle."""
