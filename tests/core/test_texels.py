@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 from handmade import keyframe
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.keyframe import FINER, Keyframe
@@ -34,6 +34,7 @@ def looked(magnification: int = 2) -> Keyframe:
     return replace(keyframe(size=(80, 50)), look=RedLook(), magnification=magnification)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 200), st.integers(1, 200), st.integers(1, 64))
 def test_halvings_end_once_the_shorter_side_is_short(width: int, height: int, above: int):
     levels = halvings(np.zeros((height, width, 3), np.uint8), above)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 from handmade import keyframe, punched, whole_view
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.classical.fill import Filling, filled, remoteness
@@ -29,6 +29,7 @@ def test_what_is_carried_over_the_border_view_after_view_keeps_its_strength():
     assert strengths.min() > 0.3
 
 
+@settings(deadline=None)
 @given(st.floats(0.2, 2.0), st.floats(0.5, 6.0), st.floats(1.0, 30.0))
 def test_remoteness_rises_from_the_near_to_the_far(scale, near, more):
     """To the right of a known column; distances that are scaled as the view is are as remote."""

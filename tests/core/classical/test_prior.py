@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from handmade import keyframe
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.camera import turn
@@ -20,6 +20,7 @@ def circle(count: int = 2001) -> np.ndarray:
     return np.linspace(-math.pi, math.pi, count, dtype=np.float32)
 
 
+@settings(deadline=None)
 @given(HALVES, st.floats(-1.0, 1.0))
 def test_within_the_photo_it_is_where_it_is(half, share):
     angle, mirrored = around(np.float32([share * half * 0.999]), half)
@@ -27,6 +28,7 @@ def test_within_the_photo_it_is_where_it_is(half, share):
     assert not mirrored[0]
 
 
+@settings(deadline=None)
 @given(HALVES)
 def test_around_the_circle_angles_go_on_without_a_step(half):
     angle, _ = around(circle(), half)
@@ -35,6 +37,7 @@ def test_around_the_circle_angles_go_on_without_a_step(half):
     assert steps.max() < 8.0 * math.tau / 2000.0
 
 
+@settings(deadline=None)
 @given(HALVES)
 def test_the_mirror_changes_at_the_edges_of_the_photo_alone(half):
     angle, mirrored = around(circle(), half)
@@ -42,6 +45,7 @@ def test_the_mirror_changes_at_the_edges_of_the_photo_alone(half):
     assert (np.abs(angle[changes]) > half - 8.0 * math.tau / 2000.0).all()
 
 
+@settings(deadline=None)
 @given(HALVES)
 def test_the_circle_closes(half):
     """What is seen at its two ends is the same, and seen the same way round."""
@@ -51,6 +55,7 @@ def test_the_circle_closes(half):
     assert mirrored[0] == mirrored[1] or half - abs(angle).min() < 0.02
 
 
+@settings(deadline=None)
 @given(HALVES, st.floats(-math.pi, math.pi))
 def test_left_is_right_mirrored(half, azimuth):
     angle, mirrored = around(np.float32([azimuth, -azimuth]), half)
@@ -65,6 +70,7 @@ def test_through_the_photo_s_own_camera_positions_are_those_of_the_pixels():
     assert np.abs(uv - own)[inner].max() < 1e-4
 
 
+@settings(deadline=None)
 @given(st.floats(-3.1, 3.1), st.floats(-1.5, 1.5))
 def test_positions_lie_in_the_photo_or_its_mirror_image(yaw, pitch):
     uv = PRIOR.positions(PHOTO.camera.moved(np.zeros(3), turn(yaw, pitch)), 32, 20)
@@ -73,6 +79,7 @@ def test_positions_lie_in_the_photo_or_its_mirror_image(yaw, pitch):
     assert uv[..., 0].max() <= 2.0
 
 
+@settings(deadline=None)
 @given(st.floats(-3.1, 3.1))
 def test_level_positions_go_on_around_the_circle(yaw):
     """Neighbours are neighbours in the photo, the ends of the mirror image being those of the photo."""

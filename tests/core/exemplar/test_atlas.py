@@ -81,6 +81,7 @@ def test_any_shape_gives_sides_that_can_be_halved_three_times(size: tuple[int, i
     assert max(atlas.levels[0].shape[:2]) <= 2048
 
 
+@settings(deadline=None)
 @given(st.floats(0.01, 100.0))
 def test_a_level_is_the_coarsest_that_is_fine_enough(density: float):
     atlas = Atlas((64, 40), tuple(np.zeros((320 >> n, 512 >> n, 4), np.uint8) for n in range(4)), *[np.zeros((40, 64))] * 4)

@@ -69,6 +69,7 @@ def test_what_else_is_carried_is_interpolated(size, seed):
     assert np.abs(more - np.einsum("ijy,ijx,yxc->ijc", down, across, extra)).max() < 1e-5
 
 
+@settings(deadline=None)
 @given(st.floats(0.5, 16.0), st.floats(-3.0, 3.0))
 def test_a_zoom_stretches_both_axes_whatever_way_it_is_turned(zoom, angle):
     turned = np.float32([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -77,6 +78,7 @@ def test_a_zoom_stretches_both_axes_whatever_way_it_is_turned(zoom, angle):
     np.testing.assert_allclose(out, np.log2(zoom), atol=0.02)
 
 
+@settings(deadline=None)
 @given(st.floats(0.5, 8.0), st.floats(0.5, 8.0))
 def test_a_streak_stretches_one_axis_alone(across, down):
     out = np.zeros((8, 12, 2), np.float32)
