@@ -12,6 +12,7 @@ from core.exemplar.atlas import Atlas
 from core.exemplar.levels import (
     COMPONENTS,
     LEVELS,
+    PATCH,
     SEARCHED,
     SHUT,
     UNIT,
@@ -127,6 +128,20 @@ def test_what_is_unlike_anything_else_is_rare():
     assert np.abs(rarity[:, 0]).max() < 1.0
 
 
+def test_rarity_is_the_distance_to_the_nearest_patch_that_does_not_overlap():
+    photo = landlocked(keyframe(size=(128, 80)))
+    noise = np.random.default_rng(0).integers(0, 256, (80, 128, 3), np.uint8)
+    wide = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 8.0), None, 0, 255, cv2.NORM_MINMAX)  # neighbours are alike
+    level = levels_of(Atlas.of([replace(photo, image=wide)], 128))[SEARCHED]
+    own = level.features[:, : level.columns, :COMPONENTS].astype(float)
+    rarity = level.rarity.reshape(level.picture.shape[:2])
+    rows, columns = np.mgrid[: own.shape[0], : own.shape[1]]
+    for y, x in ((0, 0), (10, 16), (19, 31), (5, 20)):
+        away = np.square(own - own[y, x]).sum(axis=-1)
+        away[(abs(rows - y) < PATCH) & (abs(columns - x) < PATCH)] = np.inf
+        assert rarity[y, x] == pytest.approx(away.min(), abs=0.5)
+
+
 def glow(sun: bool, radius: int = 4, **change) -> Atlas:
     """A dim photo, its land brighter the nearer it is to a point in the sky, in which a sun stands or does not."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
@@ -169,6 +184,18 @@ def test_snow_bars_no_land():
     image[30:44, 40:90] = 255
     atlas = Atlas.of([replace(PHOTO, image=image)], WIDTH)
     assert not barred(atlas)[atlas.sky < 0.5].any()
+
+
+def test_a_white_sky_has_no_sun():
+    atlas = glow(sun=True)
+    assert barred(atlas)[atlas.sky < 0.5].any()
+    light = np.where((atlas.sky >= 0.5) & (atlas.light < 0.9), np.float32(0.85), atlas.light)
+    assert not barred(replace(atlas, light=light))[atlas.sky < 0.5].any()
+
+
+def test_land_that_is_no_brighter_near_the_sun_has_no_glare():
+    atlas = glow(sun=True)
+    assert not barred(replace(atlas, colours=np.ascontiguousarray(atlas.colours[::-1])))[atlas.sky < 0.5].any()
 
 
 def test_sky_is_barred_but_beside_the_land():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -114,6 +116,20 @@ def test_what_is_rare_is_shown_once_and_to_those_that_want_it_most():
     shown = (labels < CELL).all(axis=-1)
     assert 0 < shown.sum() <= CELL**2
     assert share[shown].min() >= share[~shown].max() - 0.011  # wants are rounded
+
+
+def test_a_mirror_image_is_shown_with_what_it_mirrors():
+    """What is rare stands in the photo and in its mirror image, and is shown once all the same."""
+    photo = rare_and_common()
+    photo.features[:] = np.maximum(photo.features, photo.features[:, ::-1])
+    photo.picture[..., 3] = 0
+    rarity = np.square(photo.features[..., 0]).astype(np.float32).ravel()
+    before = np.full((10, 12, 2), NOWHERE, np.int32)
+    before[:CELL, :CELL] = np.stack(np.meshgrid(np.arange(CELL), np.arange(CELL)), axis=-1)
+    shown = before[..., 0] >= 0
+    labels = found(Search(replace(photo, rarity=rarity)), lean(np.full((10, 12), 0.9)), before, new=~shown)
+    u, v = labels[~shown].T
+    assert not photo.features[v, u, 0].any()
 
 
 def test_what_is_rare_and_shown_elsewhere_is_not_shown_again():
