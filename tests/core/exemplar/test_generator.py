@@ -12,6 +12,7 @@ from handmade import LENS, keyframe, whole_view
 from core.camera import Camera, Intrinsics, turn
 from core.exemplar.generator import ExemplarGenerator, _over_skyline, _plainness, carried
 from core.exemplar.levels import SHUT
+from core.exemplar.renewal import ground_of
 from core.frame import Layer
 from core.keyframe import Keyframe, eight_bit
 
@@ -104,6 +105,47 @@ def test_new_land_is_copied_from_whole_pixels_of_the_photo_s_land(view, worn):
     assert np.abs(places[new] % 1.0 - 0.5).max() < 0.01
     x, y = places[new].astype(int).T
     assert (generator._prepared.synthesis.levels[0].picture[y, x, 3] == SHUT).mean() < 0.01
+
+
+def test_what_is_worn_keeps_its_colours_where_they_are_trusted():
+    """Whatever it is copied from: a view that is a little redder is renewed to one that is, by most of it."""
+    view = flown(PHOTO, PHOTO, PHOTO.camera.through(PHOTO.camera.intrinsics.spanning(0.15)), SIZE)
+    redder = replace(view, image=np.clip(view.image + np.float32((0.1, 0.0, 0.0)), 0.0, 1.0))
+    generator = begun()
+    gain = (generator(redder).image - generator(view).image).mean(axis=(0, 1))
+    assert 0.05 < gain[0] < 0.11
+    assert np.abs(gain[1:]).max() < 0.02
+
+
+def nothing_known(pitch: float):
+    camera = PHOTO.camera.moved(np.zeros(3), turn(0.0, pitch))
+    view = flown(PHOTO, PHOTO, camera, SIZE)
+    return view.within(np.zeros(view.mask.shape, bool))
+
+
+def test_where_nothing_is_known_the_photo_s_own_layout_is_suggested():
+    generator, view = begun(), nothing_known(0.0)
+    refined = generator(view)
+    suggested = generator._completion.positions(view) * np.float32(refined.look.atlas.size)
+    land = refined.sky < 0.5
+    assert land.mean() > 0.4
+    assert (np.abs(refined.look.positions - suggested)[land].max(axis=-1) < 2.0).mean() > 0.6
+
+
+def test_land_below_is_no_pit():
+    view = nothing_known(-0.8)
+    down = view.camera.rays(WIDTH, HEIGHT) @ view.camera.rotation[1]
+    refined = begun()(view)
+    assert (refined.disparity >= np.clip(0.6 * down / ground_of(PHOTO), 0.01, 0.8) - 1e-6).all()
+
+
+def test_patches_at_a_new_skyline_go_on_into_the_sky(view):
+    refined = begun()(view)
+    land = refined.sky < 0.5
+    y, x = np.nonzero(land[1:] & ~land[:-1])
+    places = refined.look.positions
+    beyond = places[y, x] - places[y + 1, x]
+    assert np.median(np.abs(beyond - (0.0, -1.0)).max(axis=-1)) < 0.01
 
 
 def test_holes_and_what_was_renewed_owe_nothing(view):

@@ -104,3 +104,13 @@ def test_no_specks_of_sky_in_the_land_nor_of_land_in_the_sky(dome):
     alpha = look.picture(FINE.camera, sky, SCALE)[..., 3]
     assert (alpha[: 4 * 18] == 255).all()
     assert (alpha[4 * 22 :] == 0).all()
+
+
+def test_the_keyframe_s_own_sky_is_shown_wherever_it_is_copied_from(land, dome):
+    """Even where the photo has land: alpha is that of the view."""
+    wave = 0.1 + 0.05 * np.abs(np.arange(WIDTH) % 32 - 16.0)
+    sky = np.broadcast_to(wave.astype(np.float32), (HEIGHT, WIDTH)).copy()
+    for atlas in (land, Atlas.of([FINE], WIDTH)):
+        look = CopiedLook.of(atlas, dome, here(WIDTH, HEIGHT), np.zeros((HEIGHT, WIDTH, 3), np.float32))
+        alpha = look.picture(FINE.camera, sky, 2)[40:, :, 3] / 255.0  # below the photo's skyline
+        assert np.abs(alpha.reshape(-1, 2, WIDTH, 2).mean(axis=(1, 3)) - sky[20:]).max() < 0.02

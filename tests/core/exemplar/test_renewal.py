@@ -84,6 +84,40 @@ def test_trust_is_a_share_and_falls_with_streaks(atlas, across, more):
     assert (out <= less + 1e-4).all()
 
 
+def test_land_that_is_far_from_its_row_of_the_photo_is_doubted(atlas):
+    home = renewal(atlas, completed(), here(WIDTH, HEIGHT)).trust
+    for rows in (2.0, 8.0, 16.0):
+        moved = renewal(atlas, completed(), here(WIDTH, HEIGHT) + np.float32((0.0, rows))).trust
+        assert (moved <= home + 1e-6).all()
+        assert (moved[:20] < 0.5 * home[:20]).all() == (rows > 4.0)
+
+
+def test_land_that_came_nearer_than_where_it_is_from_is_doubted(atlas):
+    done = completed()
+    home = renewal(atlas, done, here(WIDTH, HEIGHT)).trust
+    for octaves, doubted in ((-2.0, False), (0.9, False), (3.0, True)):
+        nearer = replace(done, disparity=done.disparity * np.float32(2.0**octaves))
+        trust = renewal(atlas, nearer, here(WIDTH, HEIGHT)).trust
+        assert (trust[25:] < 0.5 * home[25:]).all() == doubted
+        assert (trust[25:] > 0.99 * home[25:]).all() != doubted
+
+
+def test_where_a_hole_crosses_the_skyline_what_is_copied_decides_where_it_runs(atlas):
+    holes = np.zeros((HEIGHT, WIDTH), bool)
+    holes[4:36, 20:40] = True
+    done = completed(punched(whole_view(PHOTO), holes))
+    done = replace(done, free=np.zeros_like(done.free))
+    out = renewal(atlas, done, here(WIDTH, HEIGHT))
+    skyline = np.argmax(out.land, axis=0)
+    assert out.new[out.open].all()
+    assert not out.open[~holes].any()
+    assert all(out.open[[skyline[x] - 4, skyline[x] + 4], x].all() for x in range(24, 36))
+    assert not out.open[[5, 34], 20:40].any()
+    free = replace(done, free=np.ones_like(done.free))
+    assert not renewal(atlas, free, here(WIDTH, HEIGHT)).open.any()
+
+
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_thresholds_are_about_one_and_the_seed_s_own(atlas, seed):
     factors = thresholds(atlas, seed)
@@ -99,6 +133,7 @@ def ground(height: float):
     return replace(landlocked(PHOTO), disparity=np.clip(down / height, 0.01, 1.0).astype(np.float32))
 
 
+@settings(deadline=None)
 @given(st.floats(0.5, 5.0))
 def test_the_ground_is_where_a_plane_is(height):
     assert ground_of(ground(height)) == pytest.approx(height, rel=1e-4)
@@ -163,6 +198,13 @@ def test_worn_fragments_of_something_near_go():
         out = tidied(replace(done, view=replace(done.view, debt=np.full((HEIGHT, WIDTH), debt, np.float32))))
         assert out.view.mask[spot].any() != goes
         assert (out.disparity[spot].max() < 0.3) == goes
+
+
+def test_a_soft_sky_away_from_land_is_the_dome_s():
+    out = tidied(spoilt(sky=(np.s_[:6], 0.7)))
+    assert (out.sky[:6] == 1.0).all()
+    skyline = np.s_[12:18]
+    assert np.array_equal(out.sky[skyline], completed().sky[skyline])
 
 
 def test_what_is_tidy_is_left_alone():
