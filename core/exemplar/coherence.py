@@ -1,7 +1,7 @@
 """The compiled loop that settles which patch each renewed pixel belongs to: borders move to where they are least seen.
 
 Labels are positions in the photo. A pixel takes over a neighbour's patch, continued, where that costs less: it must look as it is
-meant to (``Meant`` against the features of ``Exemplar``) and fit its neighbours, from both sides of the border between them. This
+wanted (``query`` against the features of ``Exemplar``) and fit its neighbours, from both sides of the border between them. This
 is the energy of shift maps (Pritch et al. 2009), lowered pixel by pixel. Pixels two apart are independent, so each pass has four
 sub-passes (Lefebvre and Hoppe 2005); all in whole numbers, so that the order within one does not matter.
 """
@@ -32,27 +32,16 @@ class Exemplar(NamedTuple):
 
     picture: Bytes  # (H, W, 4): colours, and 255 where a position may not be copied
     features: Numbers  # (H, W, n)
-    looks: int  # how many of the features are looks: they count by trust
-
-
-class Meant(NamedTuple):
-    """What pixels should look like, as a compiled loop takes it."""
-
-    query: Numbers  # (h, w, n): the features that are wanted
-    trust: Numbers  # (h, w), sixteenths
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _apart(meant: Meant, exemplar: Exemplar, y: int, x: int, v: int, u: int) -> int:
+def _apart(query: Numbers, exemplar: Exemplar, y: int, x: int, v: int, u: int) -> int:
     """How far position (u, v) is from what pixel (x, y) should look like."""
-    look, place = 0, 0
-    for d in range(exemplar.looks):
-        apart = meant.query[y, x, d] - exemplar.features[v, u, d]
-        look += apart * apart
-    for d in range(exemplar.looks, meant.query.shape[2]):
-        apart = meant.query[y, x, d] - exemplar.features[v, u, d]
-        place += apart * apart
-    return ((look * meant.trust[y, x]) >> 4) + place  # type: ignore[no-any-return]
+    total = 0
+    for d in range(query.shape[2]):
+        apart = query[y, x, d] - exemplar.features[v, u, d]
+        total += apart * apart
+    return total
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -98,7 +87,7 @@ def _borders(view: View, exemplar: Bytes, seam: int, pixel: Pair, at: Pair) -> i
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _best(view: View, meant: Meant, exemplar: Exemplar, seam: int, y: int, x: int) -> Pair:
+def _best(view: View, query: Numbers, exemplar: Exemplar, seam: int, y: int, x: int) -> Pair:
     """Return the position (u, v) that suits pixel (x, y) best: its own, or that with which a neighbour's patch goes on."""
     labels = view[0]
     h, w = labels.shape[0], labels.shape[1]
@@ -113,7 +102,7 @@ def _best(view: View, meant: Meant, exemplar: Exemplar, seam: int, y: int, x: in
         u, v = labels[ny, nx, 0] + x - nx, labels[ny, nx, 1] + y - ny
         if u < 0 or v < 0 or u >= ew or v >= eh or (k > 0 and u == own_u and v == own_v):
             continue
-        cost = np.int64(16) * _apart(meant, exemplar, y, x, v, u)
+        cost = np.int64(16) * _apart(query, exemplar, y, x, v, u)
         if exemplar.picture[v, u, 3] == 255:
             cost += BARRED
         cost += _borders(view, exemplar.picture, seam, (y, x), (v, u))
@@ -123,10 +112,10 @@ def _best(view: View, meant: Meant, exemplar: Exemplar, seam: int, y: int, x: in
 
 
 @njit(nogil=True, cache=True)
-def settle(labels: Labels, renewed: Flags, picture: Bytes, meant: Meant, exemplar: Exemplar, seam: int, passes: int) -> None:
+def settle(labels: Labels, renewed: Flags, picture: Bytes, query: Numbers, exemplar: Exemplar, seam: int, passes: int) -> None:
     """Let pixels ``renewed`` (h, w) take over their neighbours' ``labels`` (h, w, 2: x, y); ``picture`` (h, w, 3) follows.
 
-    ``seam`` is the price of a border.
+    ``query`` (h, w, n) are the features that are wanted, ``seam`` is the price of a border.
     """
     h, w = renewed.shape
     for sub in range(4 * passes):
@@ -136,35 +125,7 @@ def settle(labels: Labels, renewed: Flags, picture: Bytes, meant: Meant, exempla
                     continue
                 if exemplar.picture[labels[y, x, 1], labels[y, x, 0], 3] != 255 and not _alone(labels, y, x):
                     continue
-                u, v = _best((labels, renewed, picture), meant, exemplar, seam, y, x)
+                u, v = _best((labels, renewed, picture), query, exemplar, seam, y, x)
                 labels[y, x, 0], labels[y, x, 1] = u, v
                 for c in range(3):
                     picture[y, x, c] = exemplar.picture[v, u, c]
-
-
-@njit(nogil=True, cache=True)
-def vote(labels: Labels, renewed: Flags, reach: int, exemplar: Bytes, picture: Bytes) -> None:
-    """Paint what the patches around each ``renewed`` pixel say of it, on the average, into ``picture`` (h, w, 3)."""
-    h, w = renewed.shape
-    eh, ew = exemplar.shape[0], exemplar.shape[1]
-    for y in range(h):
-        for x in range(w):
-            if not renewed[y, x]:
-                continue
-            red, green, blue, count = 0, 0, 0, 0
-            for qy in range(max(y - reach, 0), min(y + reach + 1, h)):
-                for qx in range(max(x - reach, 0), min(x + reach + 1, w)):
-                    if not renewed[qy, qx]:
-                        continue
-                    u, v = labels[qy, qx, 0] + x - qx, labels[qy, qx, 1] + y - qy
-                    if u < 0 or v < 0 or u >= ew or v >= eh or exemplar[v, u, 3] == 255:
-                        continue
-                    weight = 4 if qy == y and qx == x else 1
-                    red += weight * exemplar[v, u, 0]
-                    green += weight * exemplar[v, u, 1]
-                    blue += weight * exemplar[v, u, 2]
-                    count += weight
-            if count > 0:
-                picture[y, x, 0] = red // count
-                picture[y, x, 1] = green // count
-                picture[y, x, 2] = blue // count

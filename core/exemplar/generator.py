@@ -34,11 +34,12 @@ if TYPE_CHECKING:
 _OUTSIDE = 0.5  # enclosure up to which a hole is suggested what the photo shows in its direction
 _ALIKE = 0.5  # of log disparity by which that may differ from what is behind the hole
 _VAGUE = 3.0  # pixels over which a skyline in a hole is unsure
+_SKYLINE = 5  # pixels: smaller teeth of a new skyline are left out
 _RIM = 2  # pixels by which patches at the skyline go on into the sky
-_HOLD = 1.0, 0.0, 0.8, 0.3  # trust from which the tone holds old colours best; how well it does at least, at most, and in holes
+_HOLD = 1.0, 0.0, 0.6, 0.3  # trust from which the tone holds old colours best; how well it does at least, at most, and in holes
+_FADE, _WIDE = 0.06, 8.0  # share of the tone, averaged over so many pixels, that goes from keyframe to keyframe
 _PULL, _MOST = 0.2, 0.02  # share of the way back to the photo's mean colour of land that new land takes, and most of that
-_AROUND, _DETAILED = 8.0, 4.0  # pixels over which, and grey levels of detail up to which land is plain: its colours are held
-_REACH = 4.0, 8.0, 16.0  # pixels over which the tone does: where old colours are trusted, more where they are not, in holes
+_REACH = 3.0, 6.0, 12.0  # pixels over which the tone does: where old colours are trusted, more where they are not, in holes
 
 
 class ExemplarGenerator:
@@ -72,13 +73,16 @@ class ExemplarGenerator:
             self._prepared = _Prepared(self._photo, view.mask.shape, self._seed)
         prepared = self._prepared
         source, tone = carried(view, prepared.atlas)
+        tone = tone - _FADE * cv2.GaussianBlur(tone, (0, 0), _WIDE)
         done = grounded(tidied(self._completion.fill(view, coarse=True)), prepared.ground)
         row = prepared.rows(view)
         renewal = Renewal.of(done, source, prepared.atlas, prepared.thresholds, row)
         labels = prepared.synthesis(self._wanted(done, renewal, source, row))
         copied = labels.astype(np.float32) + np.float32(0.5)
         source = np.where(renewal.new[..., None], copied, source)
-        done = tidied(replace(done, sky=np.where(renewal.open, prepared.atlas.sky_at(source), done.sky)))
+        sky = np.where(renewal.open, prepared.atlas.sky_at(source), done.sky)
+        sky = np.where(renewal.open, cv2.medianBlur(sky.astype(np.float32), _SKYLINE), sky)
+        done = tidied(replace(done, sky=sky))
         source = _over_skyline(source, done.sky < SKY)
         bare = prepared.atlas.colours_at(source)
         tone = prepared.toned(done, renewal, tone, labels, bare)
@@ -129,12 +133,10 @@ class _Prepared:
         """Return the tone with that of new land: what ``bare`` copies (h, w, 3) lack of old colours that are trusted."""
         known, trust, land = done.view.mask, renewal.trust, done.sky < SKY
         hold = np.where(known, np.clip(trust / _HOLD[0], _HOLD[1], _HOLD[2]), _HOLD[3]).astype(np.float32)
-        plain = _plainness(eight_bit(done.land)) * known
-        hold += plain * (1.0 - hold)
         missing = np.clip(done.land - bare * np.float32(1.0 / 255.0), -LARGEST, LARGEST)
         drift = self.colour - done.land[land].mean(axis=0) if land.any() else np.zeros(3)
-        pull = (1.0 - plain)[..., None] * np.clip(_PULL * drift, -_MOST, _MOST).astype(np.float32)
-        doubted = (1.0 - np.minimum(trust / BELIEVED, 1.0)) * (1.0 - plain)
+        pull = np.clip(_PULL * drift, -_MOST, _MOST).astype(np.float32)
+        doubted = 1.0 - np.minimum(trust / BELIEVED, 1.0)
         reach = np.where(known, _REACH[0] + _REACH[1] * doubted, _REACH[2]).astype(np.float32)
         exemplar = self.synthesis.levels[0].picture
         return toned(tone, hold[..., None] * missing + pull, reach, land, renewal.new & land, labels, bare, exemplar)
@@ -156,12 +158,6 @@ def carried(view: WarpedView, atlas: Atlas) -> tuple[Floats, Floats]:
         else:
             source[seen] = lookup.uv[seen] * np.array(atlas.size, np.float32)
     return source, tone
-
-
-def _plainness(picture: Bytes) -> Floats:
-    """Return how little there is to see around each pixel of ``picture`` (h, w, 3), [0, 1]: on calm water all changes show."""
-    fine = cv2.absdiff(picture, cv2.GaussianBlur(picture, (0, 0), 2.0)).astype(np.float32).mean(axis=2)
-    return np.asarray(np.clip(1.0 - cv2.GaussianBlur(fine, (0, 0), _AROUND) / _DETAILED, 0.0, 1.0), np.float32)
 
 
 def _over_skyline(source: Floats, land: Flags) -> Floats:

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
     Numbers = NDArray[np.int32]
 
-LEVELS = 4  # 256x160, 128x80, 64x40 and 32x20
-SEARCHED = 2  # level from which on positions are searched for
+LEVELS = 3  # 256x160, 128x80 and 64x40
 PATCH = 7  # pixels
 COMPONENTS = 12  # of a patch that are compared
 UNIT = 127.5  # of features a unit of colour: with it sums of products are whole numbers that float32 holds exactly
@@ -102,7 +101,7 @@ def levels_of(atlas: Atlas) -> tuple[Level, ...]:
         columns = width >> number
         whole = unfolded(np.dstack([picture, np.where(shut, np.uint8(SHUT), np.uint8(0))]), columns)
         guided = unfolded(guided, columns)
-        basis = Basis.of(patches_of(whole[..., :3])) if number >= SEARCHED else None
+        basis = Basis.of(patches_of(whole[..., :3])) if number == LEVELS - 1 else None
         features = _features(np.ascontiguousarray(whole[..., :3]), np.asarray(guided, np.float32), basis)
         rarity = None if basis is None else _rarity(features[..., :COMPONENTS].astype(np.float32), columns)
         out.append(Level(whole, subdued(whole), features, basis, columns, rarity))

@@ -32,9 +32,10 @@ _VARIED, _CELL = (
     0.25,
     16,
 )  # share by which these vary, by place in the photo, pixels: no front is seen, and no patch is cut in two
+_DUE, _AROUND = 0.7, 41  # share of that from which land is renewed with what is renewed within so many pixels, square
 _OPENED, _CLOSED = 5, 11  # pixels: smaller spots are left alone, gaps between others renewed with them
 BELIEVED, _DOUBT, _EVEN = 0.8, 0.9, 0.4  # trust in worn land, and its decay by octaves of streaking beyond this many
-_APPROACH = 0.5, 1.0  # decay by octaves that land has come nearer than where it was copied from, beyond so many
+_APPROACH = 1.0, 0.5  # decay by octaves that land has come nearer than where it was copied from, beyond so many
 _SKYLINE = 13  # pixels, square around the edge of sky and land in which copied land decides where it runs
 _MOVED = 10.0, 0.06  # decay by how far it is from its row of the photo, in heights of it, beyond so much
 _HOLE = 0.35, 0.1, 16.0  # trust in the completion beside what is known, far from it, and the pixels over which it falls
@@ -61,7 +62,8 @@ class Renewal:
             np.clip(source[..., 1], 0, len(varied) - 1).astype(np.int32),
             np.clip(source[..., 0], 0, varied.shape[1] - 1).astype(np.int32),
         ]
-        spent = known & land & ((worn > _WORN * limit) | (streak > _STREAKED * limit))
+        age = np.where(known & land, np.maximum(worn / _WORN, streak / _STREAKED) / limit, np.float32(0.0))
+        spent = _grown(age > 1.0, age > _DUE)
         holes = ~known & land
         new = (_whole(spent | holes) & land) | holes
         beside_land, beside_sky = (
@@ -127,6 +129,13 @@ def _small(where: Flags, share: float) -> Flags:
     """Return the connected parts of ``where`` (h, w) that are smaller than ``share`` of it all."""
     _, labels, statistics, _ = cv2.connectedComponentsWithStats(where.astype(np.uint8), connectivity=4)
     return where & (np.asarray(statistics)[:, cv2.CC_STAT_AREA][np.asarray(labels)] < share * where.size)
+
+
+def _grown(spent: Flags, due: Flags) -> Flags:
+    """Return what is ``spent`` (h, w) and no speck, with what is ``due`` around it: whole patches are renewed, seldom."""
+    small = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_OPENED, _OPENED))
+    seed = cv2.morphologyEx(spent.astype(np.uint8), cv2.MORPH_OPEN, small)
+    return np.asarray((cv2.dilate(seed, np.ones((_AROUND, _AROUND), np.uint8)) > 0) & due)
 
 
 def _whole(spots: Flags) -> Flags:

@@ -70,7 +70,11 @@ def gathered(source: Floats, extra: Floats, uv: Floats, wanted: NDArray[np.bool_
                     top = source[y, x, c] + a * (source[y, x + 1, c] - source[y, x, c])
                     low = source[y + 1, x, c] + a * (source[y + 1, x + 1, c] - source[y + 1, x, c])
                     out[row, column, c] = top + b * (low - top)
-            else:
+                for c in range(extra.shape[2]):
+                    top = extra[y, x, c] + a * (extra[y, x + 1, c] - extra[y, x, c])
+                    low = extra[y + 1, x, c] + a * (extra[y + 1, x + 1, c] - extra[y + 1, x, c])
+                    more[row, column, c] = top + b * (low - top)
+            else:  # the tone steps where patches meet
                 ny, nx = y + int(b >= 0.5), x + int(a >= 0.5)
                 for c in range(2):
                     out[row, column, c] = (
@@ -78,10 +82,8 @@ def gathered(source: Floats, extra: Floats, uv: Floats, wanted: NDArray[np.bool_
                         + (fx - nx) * _slope(source, ny, nx, 0, 1, c)
                         + (fy - ny) * _slope(source, ny, nx, 1, 0, c)
                     )
-            for c in range(extra.shape[2]):
-                top = extra[y, x, c] + a * (extra[y, x + 1, c] - extra[y, x, c])
-                low = extra[y + 1, x, c] + a * (extra[y + 1, x + 1, c] - extra[y + 1, x, c])
-                more[row, column, c] = top + b * (low - top)
+                for c in range(extra.shape[2]):
+                    more[row, column, c] = extra[ny, nx, c]
 
 
 @njit(nogil=True, cache=True)

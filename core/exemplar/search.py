@@ -1,30 +1,62 @@
-"""Search: the position whose patch is most like what is wanted, among all of the photo's, for every pixel that is renewed.
+"""Search: which pieces of the photo new land is made of.
 
-Exhaustive, as matrix products: 700 pixels against 5,000 positions take 4 ms. What is rare in the photo, a rock in a meadow or a
-lighthouse, may be shown once at a time: those that want it most get it, the others look again.
+What is new is cut into pieces of about a quarter of the view's width. A piece is copied whole, with the shift that suits it best:
+its pixels should look as is wanted, and the photo around it like what lies around it. Few shifts make large patches (He and Sun
+2012, "Statistics of Patch Offsets for Image Completion"). What suits badly is a piece of its own in the next turn.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+import cv2
 import numpy as np
 from numba import njit
 
-from core.exemplar.levels import SHUT, Level
+from core.exemplar.coherence import NOWHERE
+from core.exemplar.levels import SHUT, UNIT, Level
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float32]
-    Flags = NDArray[np.bool_]
-    Numbers = NDArray[np.int32]
-    Labels = NDArray[np.int32]
+    Floats: TypeAlias = NDArray[np.float32]
+    Doubles: TypeAlias = NDArray[np.float64]
+    Flags: TypeAlias = NDArray[np.bool_]
+    Numbers: TypeAlias = NDArray[np.int32]
+    Labels: TypeAlias = NDArray[np.int32]
+    Indices: TypeAlias = NDArray[np.int64]
 
-TRUSTED = 16  # parts of trust: 16 is all of it
+_LARGEST = 16  # pixels, about the longest side of a piece
+_TURNS = 3  # of cutting pieces from what is left
+_SUITS = 4.0, (0.08 * UNIT) ** 2  # times as far as the nearest position, and so much more, up to which a pixel stays in its piece
+_SPECK = 4  # pixels, square: less of it that suits badly stays too
+_BARRED = (0.6 * UNIT) ** 2  # distance of what may not be copied
+_GOES_ON = 0.4  # share that a shift costs less if all that is around has it
+_SUGGESTED = 4.0  # times as far as the best shift that may be which was suggested, to be taken
 _CELL = 4  # pixels, side of the squares in which uses are counted
-_ROUNDS = 4  # of looking again
 _PRICE = 1.0  # of showing a place once more, as a share of its rarity
+
+
+class Positions(NamedTuple):
+    """All positions of the photo at one level, row by row, as a compiled loop takes them."""
+
+    features: Floats  # (n, positions), looks first
+    squares: tuple[Floats, Floats]  # (positions,) each: what those of the looks add up to, and of the others
+    shut: Flags  # (positions,)
+    looks: int  # how many of the features are looks
+    width: int  # positions in a row
+
+
+class Piece(NamedTuple):
+    """The pixels of a piece, and after them those around it."""
+
+    at: Indices  # (k, 2) row and column
+    wanted: Floats  # (k, n) features
+    looks: Floats  # (k,) weight of looks
+    places: Floats  # (k,) weight of depth, sky and row: none around the piece
+    size: int  # how many are of the piece itself
 
 
 class Search:
@@ -32,93 +64,130 @@ class Search:
 
     def __init__(self, level: Level) -> None:
         height, width = level.picture.shape[:2]
-        open_at = np.flatnonzero(level.picture[..., 3] != SHUT)
-        if not len(open_at):  # a photo that is all sky
-            open_at = np.arange(height * width)
-        features = level.features.reshape(height * width, -1)[open_at].astype(np.float32)
-        self._looks, self._width = level.looks, width
-        self._place = open_at
-        self._features = np.ascontiguousarray(features.T)
+        features = level.features.reshape(height * width, -1).astype(np.float32)
         squares = np.square(features)
-        self._squares = squares[:, : self._looks].sum(axis=1), squares[:, self._looks :].sum(axis=1)
-        self._rarity = level.rarity[open_at] if level.rarity is not None else np.zeros(len(open_at), np.float32)
-        self._index = np.full(height * width + 1, -1)  # the last stands for what is outside
-        self._index[open_at] = np.arange(len(open_at))
+        sums = squares[:, : level.looks].sum(axis=1), squares[:, level.looks :].sum(axis=1)
+        shut = level.picture[..., 3].ravel() == SHUT
+        shut &= not shut.all()  # of a photo that is all sky all may be copied
+        self._positions = Positions(np.ascontiguousarray(features.T), sums, shut, level.looks, width)
+        self._size = np.array([width, height])
+        self._rarity = level.rarity if level.rarity is not None else np.zeros(height * width, np.float32)
         y, x = np.divmod(np.arange(height * width), width)
         page, x = np.divmod(x, 2 * level.columns)
         x = page * level.columns + np.minimum(x, 2 * level.columns - 1 - x)  # a mirror image is shown with what it mirrors
-        self._cell_of = (y // _CELL) * width + x // _CELL
-        self._cell = self._cell_of[open_at]
-        self._cells = int(self._cell_of.max()) + 1
+        self._cell = (y // _CELL) * width + x // _CELL
 
-    def __call__(self, query: Numbers, trust: Numbers, new: Flags, labels: Labels, stay: float) -> None:
+    def __call__(self, query: Numbers, trust: Floats, new: Flags, labels: Labels) -> None:
         """Write the positions for the pixels ``new`` (h, w) into ``labels`` (h, w, 2: x, y), which know what else is shown.
 
-        ``query`` (h, w, n) are the features that are wanted, ``trust`` (h, w) in parts of ``TRUSTED`` how much their looks count.
-        Labels stay that are at most ``stay`` times as far as the nearest, squared.
+        ``query`` (h, w, n) are the features that are wanted, also beside what is new; ``trust`` (h, w) in [0, 1] is how much
+        looks count. ``labels`` that are given for what is new are taken if they suit it.
         """
-        y, x = np.nonzero(new)
-        wanted = query[y, x].astype(np.float32)
-        share = trust[y, x].astype(np.float32) * np.float32(1.0 / TRUSTED)
-        present = self._index[_flat(labels[y, x], self._width, len(self._index) - 1)]
-        chosen = self._auctioned(wanted, share, self._uses(labels[~new]), present, stay)
-        labels[y, x] = np.stack([self._place[chosen] % self._width, self._place[chosen] // self._width], axis=-1)
+        suggested = labels.copy()
+        placed = ~new & (labels[..., 0] != NOWHERE)
+        for turn in range(_TURNS):
+            for part in pieces(new & ~placed):
+                piece = _piece(part, placed, query, trust)
+                price = self._price(labels[placed])
+                found, suits = self._found(piece, price, labels, suggested)
+                suits |= turn == _TURNS - 1
+                rows, columns = piece.at[: piece.size][suits].T
+                labels[rows, columns] = np.clip(found[suits], 0, self._size - 1)
+                placed[rows, columns] = True
 
-    def _uses(self, labels: Labels) -> Floats:
-        """How often each cell is shown by ``labels`` (n, 2), 1 being wholly."""
-        flat = _flat(labels, self._width, len(self._index) - 1)
-        return np.bincount(self._cell_of[flat[flat >= 0]], minlength=self._cells).astype(np.float32) / np.float32(_CELL**2)
+    def _price(self, shown: Labels) -> Floats:
+        """Return what it costs to show each position, (positions,), when ``shown`` (m, 2) are shown already."""
+        uses = np.bincount(self._cell[self._flat(shown)], minlength=len(self._cell)) / _CELL**2
+        return np.asarray(_PRICE * self._rarity * uses[self._cell], np.float32)
 
-    def _auctioned(
-        self, wanted: Floats, share: Floats, uses: Floats, present: NDArray[np.int64], stay: float
-    ) -> NDArray[np.int64]:
-        chosen, bid = np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.float32)
-        left = np.arange(len(wanted))
-        full = np.float32(1.0)
-        for _ in range(_ROUNDS):
-            price = (_PRICE * self._rarity * uses[self._cell]).astype(np.float32)
-            chosen[left], bid[left] = closest(
-                wanted[left], share[left], self._looks, self._features, self._squares, price, present[left], np.float32(stay)
-            )
-            cell = self._cell[chosen]
-            order = np.lexsort((bid, cell))
-            rank = np.empty(len(chosen), np.int64)
-            rank[order] = np.arange(len(chosen)) - np.searchsorted(cell[order], cell[order])
-            late = (rank >= _CELL**2) & (self._rarity[chosen] > 0.0) & (chosen != present)
-            left = np.flatnonzero(late)
-            if not len(left):
-                break
-            uses = uses + np.minimum(np.bincount(cell[~late], minlength=self._cells) / np.float32(_CELL**2), full)
-        return chosen
+    def _found(self, piece: Piece, price: Floats, labels: Labels, suggested: Labels) -> tuple[Labels, Flags]:
+        """Positions (size, 2) for ``piece``, and which of them suit."""
+        corner = piece.at.min(axis=0)
+        extent = piece.at.max(axis=0) - corner
+        total = np.full((self._size[1] + extent[0], self._size[0] + extent[1]), float(len(piece.at) * _BARRED))
+        nearest = np.empty(len(piece.at), np.float32)
+        add_up(piece, self._positions, price, piece.at - corner, total, nearest)
+        own, around = piece.at[: piece.size], piece.at[piece.size :]
+        shifts = labels[around[:, 0], around[:, 1], ::-1] - around + corner + extent
+        common, count = np.unique(shifts[((shifts >= 0) & (shifts < total.shape)).all(axis=1)], axis=0, return_counts=True)
+        total[common[:, 0], common[:, 1]] *= 1.0 - _GOES_ON * count / max(len(around), 1)
+        shift = np.array(np.unravel_index(int(total.argmin()), total.shape)) - corner - extent
+        found = (own + shift)[:, ::-1].astype(np.int32)
+        apart, hint = self._apart(piece, found), suggested[own[:, 0], own[:, 1]]
+        if (hint[:, 0] != NOWHERE).mean() > 0.5:
+            other = self._apart(piece, hint)
+            if other.mean() <= _SUGGESTED * apart.mean():
+                found, apart = hint, other
+        suits = (apart < _BARRED) & ~_badly(piece, apart > _SUITS[0] * nearest[: piece.size] + _SUITS[1])
+        return found, suits if suits.any() else apart <= np.median(apart)
+
+    def _apart(self, piece: Piece, labels: Labels) -> Floats:
+        """How far the positions ``labels`` (size, 2) are from what ``piece`` should show, squared, (size,)."""
+        positions, size = self._positions, piece.size
+        flat = self._flat(labels)
+        squares = np.square(positions.features.T[flat] - piece.wanted[:size])
+        looks, places = squares[:, : positions.looks].sum(axis=1), squares[:, positions.looks :].sum(axis=1)
+        inside = ((labels >= 0) & (labels < self._size)).all(axis=1) & ~positions.shut[flat]
+        return np.where(inside, piece.looks[:size] * looks + places, np.float32(_BARRED))
+
+    def _flat(self, labels: Labels) -> Indices:
+        """Index of positions (m, 2); of those outside that of the nearest inside."""
+        x, y = np.clip(labels, 0, self._size - 1).astype(np.int64).T
+        return np.asarray(y * self._size[0] + x)
 
 
-@njit(nogil=True, cache=True, fastmath={"nnan", "nsz", "ninf"})
-def closest(
-    wanted: Floats,
-    share: Floats,
-    looks: int,
-    features: Floats,
-    squares: tuple[Floats, Floats],
-    price: Floats,
-    present: NDArray[np.int64],
-    stay: np.float32,
-) -> tuple[NDArray[np.int64], Floats]:
-    """Index of the column of ``features`` (n, m) nearest to each row of ``wanted`` (k, n), and how far it is.
+def pieces(new: Flags) -> Iterator[Flags]:
+    """Cut what is ``new`` (h, w) into connected pieces, and large ones into equal parts."""
+    count, parts, statistics, _ = cv2.connectedComponentsWithStats(new.astype(np.uint8), connectivity=8)
+    for number in range(1, count):
+        x, y, width, height = (int(side) for side in statistics[number][:4])
+        part = np.asarray(parts) == number
+        down, across = -(-height // _LARGEST), -(-width // _LARGEST)
+        for row, column in np.ndindex(down, across):
+            rows = slice(y + row * height // down, y + (row + 1) * height // down)
+            columns = slice(x + column * width // across, x + (column + 1) * width // across)
+            piece = np.zeros_like(new)
+            piece[rows, columns] = part[rows, columns]
+            if piece.any():
+                yield piece
 
-    The first ``looks`` numbers count by ``share`` (k,); ``squares`` are the sums of theirs and of the others', each (m,). Columns
-    have a ``price`` (m,), but for the one that is ``present``, which stays if it is at most ``stay`` times as far.
-    Compiled, as it is bound by memory: 3 ms where a matrix product and a minimum over it take 8.
+
+def _piece(part: Flags, placed: Flags, query: Numbers, trust: Floats) -> Piece:
+    around = (cv2.dilate(part.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) & placed
+    at = np.concatenate([np.argwhere(part), np.argwhere(around)])
+    rows, columns = at.T
+    size = int(part.sum())
+    looks, places = np.ones(len(at), np.float32), np.zeros(len(at), np.float32)
+    looks[:size], places[:size] = trust[rows[:size], columns[:size]], 1.0
+    return Piece(at, query[rows, columns].astype(np.float32), looks, places, size)
+
+
+def _badly(piece: Piece, apart: Flags) -> Flags:
+    """Those of the pixels that are far ``apart`` (size,) that lie together."""
+    rows, columns = piece.at[: piece.size].T
+    where = np.zeros(piece.at.max(axis=0) + 1, np.uint8)
+    where[rows, columns] = apart
+    return np.asarray(cv2.morphologyEx(where, cv2.MORPH_OPEN, np.ones((_SPECK, _SPECK), np.uint8))[rows, columns] > 0)
+
+
+@njit(nogil=True, cache=True)
+def add_up(piece: Piece, positions: Positions, price: Floats, at: Indices, total: Doubles, nearest: Floats) -> None:
+    """Add up in ``total`` what each shift costs ``piece``; of each pixel the cost of its ``nearest`` position (k,).
+
+    ``at`` (k, 2) are the pixels from the piece's upper left corner. ``total`` has a row and a column for each shift, the first of
+    which puts the lower right corner on the first position, and begins as if all positions were barred.
     """
-    best, bid = np.empty(len(wanted), np.int64), np.empty(len(wanted), np.float32)
+    features, squares, barred = positions.features, positions.squares, np.float32(_BARRED)
     apart, weight = np.empty(features.shape[1], np.float32), np.empty(len(features), np.float32)
-    for i in range(len(wanted)):
+    height, width = features.shape[1] // positions.width, positions.width
+    for i in range(len(at)):
         own = np.float32(0.0)
         for d in range(len(weight)):
-            weight[d] = wanted[i, d] * share[i] if d < looks else wanted[i, d]
-            own += weight[d] * wanted[i, d]
+            weight[d] = piece.wanted[i, d] * (piece.looks[i] if d < positions.looks else piece.places[i])
+            own += weight[d] * piece.wanted[i, d]
             weight[d] *= np.float32(-2.0)
         for j in range(len(apart)):
-            apart[j] = share[i] * squares[0][j] + squares[1][j] + price[j]
+            apart[j] = own + piece.looks[i] * squares[0][j] + piece.places[i] * (squares[1][j] + price[j])
         for d in range(0, len(weight), 5):  # five at a time, or memory is what it waits for
             a, b, c, e, f = weight[d], weight[d + 1], weight[d + 2], weight[d + 3], weight[d + 4]
             for j in range(len(apart)):
@@ -129,21 +198,12 @@ def closest(
                     + e * features[d + 3, j]
                     + f * features[d + 4, j]
                 )
-        lowest = apart[0]
+        lowest = barred
         for j in range(len(apart)):
+            apart[j] = barred if positions.shut[j] else apart[j]
             lowest = min(lowest, apart[j])
-        nearest = 0
-        while apart[nearest] != lowest:
-            nearest += 1
-        held = present[i]
-        if held >= 0 and apart[held] - price[held] + own <= stay * (apart[nearest] + own):
-            nearest = held
-        best[i], bid[i] = nearest, apart[nearest] + own
-    return best, bid
-
-
-def _flat(labels: Labels, width: int, count: int) -> NDArray[np.int64]:
-    """Index of positions (n, 2), -1 outside of the photo."""
-    at = labels[:, 1].astype(np.int64) * width + labels[:, 0]
-    inside = (labels[:, 0] >= 0) & (labels[:, 0] < width) & (labels[:, 1] >= 0) & (at < count)
-    return np.where(inside, at, -1)
+        nearest[i] = lowest
+        top, left = total.shape[0] - height - at[i, 0], total.shape[1] - width - at[i, 1]
+        for y in range(height):
+            for x in range(width):
+                total[top + y, left + x] += np.float64(apart[y * width + x] - barred)

@@ -1,21 +1,22 @@
 """Synthesis: which positions of the photo the renewed pixels of a view show, from coarse to fine.
 
-At 32x20 and 64x40 positions are searched for (``core.exemplar.search``), and patches that overlap vote on what is wanted next. At
-128x80 and 256x160 nothing is searched for: pixels take over their neighbours' patches (``core.exemplar.coherence``). Every
-pixel of a level hands its position down to four.
+At 64x40 pieces of the photo are searched for (``core.exemplar.search``). At 128x80 and 256x160 the borders between them move to
+where they are least seen (``core.exemplar.coherence``). Every pixel of a level hands its position down to four; in what is too
+narrow for a piece the land beside it goes on.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
-from core.exemplar.coherence import NOWHERE, Exemplar, Meant, settle, vote
-from core.exemplar.levels import LEVELS, SEARCHED, levels_of, subdued
-from core.exemplar.search import TRUSTED, Search
+from core.classical.fill import nearest
+from core.exemplar.coherence import NOWHERE, Exemplar, settle
+from core.exemplar.levels import LEVELS, levels_of, subdued
+from core.exemplar.search import Search
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,13 +27,11 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
     Flags = NDArray[np.bool_]
     Labels = NDArray[np.int32]
-    Numbers = NDArray[np.int32]
 
-_ROUNDS = 2  # of search and vote
-_STAY = 4.0, 1.7  # times as far as the nearest, squared, what is there may be and stays: what was suggested, what was found
-_REACH = 3, 2  # pixels around one whose patches vote on it, before and after borders have settled
-_SEAM = 160, 240, 400, 400  # price of a border, by level
-_PASSES = 2, 2, 2, 1  # of settling, by level
+_SEAM = 160, 240  # price of a border, by level
+_PASSES = 2, 3  # of settling, by level
+_NARROW = 7  # pixels: in what is narrower the land beside it goes on
+_BEFORE = 0.04  # of the guide of depth, from which it does
 _SOME = 0.3  # share of renewed pixels from which a coarser pixel is renewed
 
 
@@ -67,12 +66,17 @@ class Wanted:
             return self
         scale = 2**number
         size = self.new.shape[1] // scale, self.new.shape[0] // scale
+        wide = _wide(self.new) if number == LEVELS - 1 else self.new
         picture, guides, trust, new = (
             np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA))
-            for part in (self.picture, self.guides, self.trust, self.new.astype(np.float32))
+            for part in (self.picture, self.guides, self.trust, wide.astype(np.float32))
         )
         source = self.source[scale // 2 :: scale, scale // 2 :: scale] / scale
         return Wanted(np.asarray(picture, np.uint8), np.asarray(guides, np.float32), np.asarray(trust), new > _SOME, source)
+
+    def labels(self) -> Labels:
+        """Return the ``source`` in whole pixels (h, w, 2), or ``NOWHERE``."""
+        return np.where(np.isfinite(self.source), np.floor(self.source), NOWHERE).astype(np.int32)
 
 
 class Synthesis:
@@ -80,60 +84,72 @@ class Synthesis:
 
     def __init__(self, atlas: Atlas) -> None:
         self.levels = levels_of(atlas)
-        self._searches = {number: Search(self.levels[number]) for number in range(SEARCHED, LEVELS)}
+        self._search = Search(self.levels[-1])
 
     def __call__(self, wanted: Wanted) -> Labels:
         """Return the positions (h, w, 2: x, y) that are shown: new ones where wanted, else as they were, or ``NOWHERE``."""
         height, width = wanted.new.shape
         wanted = wanted.padded()
-        labels, picture = None, None
-        for number in reversed(range(LEVELS)):
+        coarse = wanted.at(LEVELS - 1)
+        labels, picture, new = coarse.labels(), coarse.picture.copy(), coarse.new
+        self._searched(coarse, labels, picture)
+        for number in reversed(range(LEVELS - 1)):
             here = wanted.at(number)
-            known = np.where(np.isfinite(here.source), np.floor(here.source), NOWHERE).astype(np.int32)
-            trust = np.rint(TRUSTED * here.trust).astype(np.int32)
-            if labels is None or picture is None:
-                labels, picture = known, here.picture.copy()
-            else:
-                labels = np.where(here.new[..., None], _handed_down(labels), known)
-                size = here.new.shape[::-1]
-                coarse = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
-                picture = np.where(here.new[..., None], coarse, here.picture)
-                trust[here.new] = TRUSTED
-            if number >= SEARCHED:
-                self._search(number, here, trust, labels, picture)
-            else:
-                self._settle(number, here, trust, labels, picture)
-        assert labels is not None  # noqa: S101 - there is more than one level
+            known, renewed = here.labels(), here.new[..., None]
+            labels = np.where(renewed, _handed_down(labels), known)
+            beside = ~here.new & (known[..., 0] != NOWHERE) & ~_in_front(here.guides[..., 0])
+            _go_on(labels, here.new & ~_doubled(new), beside)
+            painted = cv2.resize(picture, here.new.shape[::-1], interpolation=cv2.INTER_LINEAR)
+            picture, new = np.where(renewed, painted, here.picture), here.new
+            self._settled(number, here, labels, picture)
         return np.ascontiguousarray(labels[:height, :width])
 
-    def _search(self, number: int, wanted: Wanted, trust: Numbers, labels: Labels, picture: Bytes) -> None:
-        """Find ``labels`` for what is new at a coarse level, and paint ``picture`` with them."""
-        level, new = self.levels[number], wanted.new
-        if not new.any():
-            return
-        for turn in range(_ROUNDS):
-            query = level.query(picture, wanted.guides, new)
-            self._searches[number](query, trust, new, labels, stay=_STAY[min(turn + LEVELS - 1 - number, 1)])
-            vote(labels, new, _REACH[0], level.picture, picture)
-            exemplar = Exemplar(level.picture, level.features, level.looks)
-            settle(labels, new, picture.copy(), Meant(query, trust), exemplar, _SEAM[number], _PASSES[number])
-            vote(labels, new, _REACH[1], level.picture, picture)
-            trust[new] = TRUSTED
+    def _searched(self, wanted: Wanted, labels: Labels, picture: Bytes) -> None:
+        """Find ``labels`` for what is new at the coarsest level, and paint ``picture`` with them."""
+        level, new = self.levels[-1], wanted.new
+        beside = cv2.dilate(new.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        self._search(level.query(picture, wanted.guides, beside), wanted.trust, new, labels)
+        _paint(labels, new, level.picture, picture)
 
-    def _settle(self, number: int, wanted: Wanted, trust: Numbers, labels: Labels, picture: Bytes) -> None:
-        """Let borders between patches move at a fine level, and paint ``picture``."""
+    def _settled(self, number: int, wanted: Wanted, labels: Labels, picture: Bytes) -> None:
+        """Let borders between patches move at a finer level, and paint ``picture``."""
         level, new = self.levels[number], wanted.new
         query = level.query(picture, wanted.guides, new)
         detail = subdued(picture)
         _paint(labels, new, level.detail, detail)
-        exemplar = Exemplar(level.detail, level.features, level.looks)
-        settle(labels, new, detail, Meant(query, trust), exemplar, _SEAM[number], _PASSES[number])
+        settle(labels, new, detail, query, Exemplar(level.detail, level.features), _SEAM[number], _PASSES[number])
         _paint(labels, new, level.picture, picture)
+
+
+def _wide(new: Flags) -> Flags:
+    """Return what is ``new`` (h, w) without what is narrow."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_NARROW, _NARROW))
+    padded = np.pad(new, _NARROW, mode="edge").astype(np.uint8)
+    return np.asarray(cv2.morphologyEx(padded, cv2.MORPH_OPEN, kernel))[_NARROW:-_NARROW, _NARROW:-_NARROW] > 0
+
+
+def _in_front(depth: Floats) -> Flags:
+    """Return where (h, w) something stands before what is behind it, by the guide of depth."""
+    return np.asarray(depth > cv2.erode(depth, np.ones((5, 5), np.uint8)) + _BEFORE)
+
+
+def _go_on(labels: Labels, narrow: Flags, known: Flags) -> None:
+    """Let the ``labels`` (h, w, 2) of the nearest ``known`` pixels go on in what is ``narrow``."""
+    y, x = np.nonzero(narrow)
+    if not len(y) or not known.any():
+        return
+    rows, columns = (index[y, x] for index in nearest(known))
+    labels[y, x] = labels[rows, columns] + np.stack([x - columns, y - rows], axis=-1)
+
+
+def _doubled(picture: NDArray[Any]) -> NDArray[Any]:
+    """Each pixel of ``picture`` (h, w, ...) four times."""
+    return np.repeat(np.repeat(picture, 2, axis=0), 2, axis=1)
 
 
 def _handed_down(labels: Labels) -> Labels:
     """Positions (h, w, 2) at twice the density, (2 h, 2 w, 2)."""
-    out = np.repeat(np.repeat(2 * labels, 2, axis=0), 2, axis=1)
+    out = _doubled(2 * labels)
     out[:, 1::2, 0] += 1
     out[1::2, :, 1] += 1
     return out
