@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from core.classical.detail import blurred
 from core.classical.fill import SKY
 from core.exemplar.sampling import stretches
 
@@ -36,6 +37,7 @@ _DUE, _AROUND = 0.7, 41  # share of that from which land is renewed with what is
 _OPENED, _CLOSED = 5, 11  # pixels: smaller spots are left alone, gaps between others renewed with them
 BELIEVED, _DOUBT, _EVEN = 0.8, 0.9, 0.4  # trust in worn land, and its decay by octaves of streaking beyond this many
 _APPROACH = 1.0, 0.5  # decay by octaves that land has come nearer than where it was copied from, beyond so many
+_RELIEF = 12.0, 0.8, 8.0, 0.5  # pixels and share of the band that is copied, pixels from the known at which it is all, and most
 _SKYLINE = 13  # pixels, square around the edge of sky and land in which copied land decides where it runs
 _MOVED = 10.0, 0.06  # decay by how far it is from its row of the photo, in heights of it, beyond so much
 _HOLE = 0.35, 0.1, 16.0  # trust in the completion beside what is known, far from it, and the pixels over which it falls
@@ -123,6 +125,22 @@ def tidied(done: Completion) -> Completion:
     sky = np.where(beside, sky, np.float32(1.0))  # a soft sky is the dome's
     view = replace(done.view, mask=done.view.mask & ~(crack | fragment))
     return replace(done, view=view, disparity=np.where(fragment, behind, done.disparity), sky=sky)
+
+
+def raised(done: Completion, copied: Floats) -> Completion:
+    """Give land in holes the relief that ``copied`` (h, w) has, the disparity it was copied with; their low band stays."""
+    land = done.sky < SKY
+    holes = land & ~done.view.mask
+    if not holes.any():
+        return done
+    bands = np.log(np.stack([done.disparity, np.maximum(copied, 0.01)], axis=-1)).astype(np.float32)
+    weight = land.astype(np.float32)
+    low = blurred(bands * weight[..., None], _RELIEF[0]) / np.maximum(blurred(weight, _RELIEF[0]), 0.05)[..., None]
+    own, other = np.moveaxis(bands - low, -1, 0)
+    away = cv2.distanceTransform((~done.view.mask).astype(np.uint8), cv2.DIST_L2, 3)
+    share = _RELIEF[1] * np.minimum(away / _RELIEF[2], 1.0)
+    disparity = np.clip(np.exp(bands[..., 0] + share * (np.clip(other, -_RELIEF[3], _RELIEF[3]) - own)), 0.01, 1.0)
+    return replace(done, disparity=np.where(holes, disparity, done.disparity).astype(np.float32))
 
 
 def _small(where: Flags, share: float) -> Flags:

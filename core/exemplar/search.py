@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 _LARGEST = 16  # pixels, about the longest side of a piece
 _TURNS = 3  # of cutting pieces from what is left
-_SUITS = 4.0, (0.08 * UNIT) ** 2  # times as far as the nearest position, and so much more, up to which a pixel stays in its piece
+_SUITS = 2.0  # times as far from what is wanted as the piece is on the average, up to which a pixel stays in it
 _SPECK = 4  # pixels, square: less of it that suits badly stays too
-_BARRED = (0.6 * UNIT) ** 2  # distance of what may not be copied
+_BARRED = (0.6 * UNIT) ** 2  # distance of what may not be copied, and largest
 _GOES_ON = 0.4  # share that a shift costs less if all that is around has it
 _SUGGESTED = 4.0  # times as far as the best shift that may be which was suggested, to be taken
 _CELL = 4  # pixels, side of the squares in which uses are counted
@@ -44,7 +44,7 @@ class Positions(NamedTuple):
 
     features: Floats  # (n, positions), looks first
     squares: tuple[Floats, Floats]  # (positions,) each: what those of the looks add up to, and of the others
-    shut: Flags  # (positions,)
+    closed: Floats  # (positions,) 0, or what keeps them from being copied
     looks: int  # how many of the features are looks
     width: int  # positions in a row
 
@@ -69,7 +69,8 @@ class Search:
         sums = squares[:, : level.looks].sum(axis=1), squares[:, level.looks :].sum(axis=1)
         shut = level.picture[..., 3].ravel() == SHUT
         shut &= not shut.all()  # of a photo that is all sky all may be copied
-        self._positions = Positions(np.ascontiguousarray(features.T), sums, shut, level.looks, width)
+        closed = np.where(shut, np.float32(_BARRED), np.float32(0.0))
+        self._positions = Positions(np.ascontiguousarray(features.T), sums, closed, level.looks, width)
         self._size = np.array([width, height])
         self._rarity = level.rarity if level.rarity is not None else np.zeros(height * width, np.float32)
         y, x = np.divmod(np.arange(height * width), width)
@@ -105,8 +106,7 @@ class Search:
         corner = piece.at.min(axis=0)
         extent = piece.at.max(axis=0) - corner
         total = np.full((self._size[1] + extent[0], self._size[0] + extent[1]), float(len(piece.at) * _BARRED))
-        nearest = np.empty(len(piece.at), np.float32)
-        add_up(piece, self._positions, price, piece.at - corner, total, nearest)
+        add_up(piece, self._positions, price, piece.at - corner, total)
         own, around = piece.at[: piece.size], piece.at[piece.size :]
         shifts = labels[around[:, 0], around[:, 1], ::-1] - around + corner + extent
         common, count = np.unique(shifts[((shifts >= 0) & (shifts < total.shape)).all(axis=1)], axis=0, return_counts=True)
@@ -118,7 +118,7 @@ class Search:
             other = self._apart(piece, hint)
             if other.mean() <= _SUGGESTED * apart.mean():
                 found, apart = hint, other
-        suits = (apart < _BARRED) & ~_badly(piece, apart > _SUITS[0] * nearest[: piece.size] + _SUITS[1])
+        suits = (apart < _BARRED) & ~_badly(piece, apart > _SUITS * apart.mean())
         return found, suits if suits.any() else apart <= np.median(apart)
 
     def _apart(self, piece: Piece, labels: Labels) -> Floats:
@@ -127,7 +127,7 @@ class Search:
         flat = self._flat(labels)
         squares = np.square(positions.features.T[flat] - piece.wanted[:size])
         looks, places = squares[:, : positions.looks].sum(axis=1), squares[:, positions.looks :].sum(axis=1)
-        inside = ((labels >= 0) & (labels < self._size)).all(axis=1) & ~positions.shut[flat]
+        inside = ((labels >= 0) & (labels < self._size)).all(axis=1) & (positions.closed[flat] == 0.0)
         return np.where(inside, piece.looks[:size] * looks + places, np.float32(_BARRED))
 
     def _flat(self, labels: Labels) -> Indices:
@@ -170,24 +170,25 @@ def _badly(piece: Piece, apart: Flags) -> Flags:
     return np.asarray(cv2.morphologyEx(where, cv2.MORPH_OPEN, np.ones((_SPECK, _SPECK), np.uint8))[rows, columns] > 0)
 
 
-@njit(nogil=True, cache=True)
-def add_up(piece: Piece, positions: Positions, price: Floats, at: Indices, total: Doubles, nearest: Floats) -> None:
-    """Add up in ``total`` what each shift costs ``piece``; of each pixel the cost of its ``nearest`` position (k,).
+@njit(nogil=True, cache=True, fastmath={"nnan", "nsz", "ninf"})
+def add_up(piece: Piece, positions: Positions, price: Floats, at: Indices, total: Doubles) -> None:
+    """Add up in ``total`` what each shift costs ``piece``.
 
     ``at`` (k, 2) are the pixels from the piece's upper left corner. ``total`` has a row and a column for each shift, the first of
     which puts the lower right corner on the first position, and begins as if all positions were barred.
     """
-    features, squares, barred = positions.features, positions.squares, np.float32(_BARRED)
+    features, barred = positions.features, np.float32(_BARRED)
+    of_looks, of_places, closed = positions.squares[0], positions.squares[1], positions.closed
     apart, weight = np.empty(features.shape[1], np.float32), np.empty(len(features), np.float32)
     height, width = features.shape[1] // positions.width, positions.width
     for i in range(len(at)):
-        own = np.float32(0.0)
+        looks, places, own = piece.looks[i], piece.places[i], np.float32(0.0)
         for d in range(len(weight)):
-            weight[d] = piece.wanted[i, d] * (piece.looks[i] if d < positions.looks else piece.places[i])
+            weight[d] = piece.wanted[i, d] * (looks if d < positions.looks else places)
             own += weight[d] * piece.wanted[i, d]
             weight[d] *= np.float32(-2.0)
         for j in range(len(apart)):
-            apart[j] = own + piece.looks[i] * squares[0][j] + piece.places[i] * (squares[1][j] + price[j])
+            apart[j] = own + looks * of_looks[j] + places * (of_places[j] + price[j]) + closed[j]
         for d in range(0, len(weight), 5):  # five at a time, or memory is what it waits for
             a, b, c, e, f = weight[d], weight[d + 1], weight[d + 2], weight[d + 3], weight[d + 4]
             for j in range(len(apart)):
@@ -198,12 +199,8 @@ def add_up(piece: Piece, positions: Positions, price: Floats, at: Indices, total
                     + e * features[d + 3, j]
                     + f * features[d + 4, j]
                 )
-        lowest = barred
-        for j in range(len(apart)):
-            apart[j] = barred if positions.shut[j] else apart[j]
-            lowest = min(lowest, apart[j])
-        nearest[i] = lowest
         top, left = total.shape[0] - height - at[i, 0], total.shape[1] - width - at[i, 1]
         for y in range(height):
+            row, line = total[top + y, left : left + width], apart[y * width : (y + 1) * width]
             for x in range(width):
-                total[top + y, left + x] += np.float64(apart[y * width + x] - barred)
+                row[x] += min(line[x], barred) - barred
