@@ -16,7 +16,7 @@ from core.exemplar.look import CopiedLook
 from core.exemplar.renewal import BELIEVED, Renewal, ground_of, grounded, raised, thresholds, tidied
 from core.exemplar.sampling import gathered
 from core.exemplar.synthesis import Synthesis, Wanted
-from core.exemplar.tone import LARGEST, toned
+from core.exemplar.tone import LARGEST, Linked, toned
 from core.generator import RefinedView
 from core.keyframe import eight_bit
 
@@ -138,8 +138,8 @@ class _Prepared:
         pull = np.clip(_PULL * drift, -_MOST, _MOST).astype(np.float32)
         doubted = 1.0 - np.minimum(trust / BELIEVED, 1.0)
         reach = np.where(known, _REACH[0] + _REACH[1] * doubted, _REACH[2]).astype(np.float32)
-        exemplar = self.synthesis.levels[0].picture
-        return toned(tone, hold[..., None] * missing + pull, reach, land, renewal.new & land, labels, bare, exemplar)
+        exemplar, linked = self.synthesis.levels[0].picture, Linked.of(land, done.disparity)
+        return toned(tone, hold[..., None] * missing + pull, reach, linked, renewal.new & land, labels, bare, exemplar)
 
 
 def carried(view: WarpedView, atlas: Atlas) -> tuple[Floats, Floats]:

@@ -36,7 +36,7 @@ _BARRED = (0.6 * UNIT) ** 2  # distance of what may not be copied, and largest
 _GOES_ON = 0.4  # share that a shift costs less if all that is around has it
 _SUGGESTED = 4.0  # times as far as the best shift that may be which was suggested, to be taken
 _CELL = 4  # pixels, side of the squares in which uses are counted
-_PRICE = 1.0  # of showing a place once more, as a share of its rarity
+_PRICE = 4.0  # of showing a place once more, as a share of its rarity
 
 
 class Positions(NamedTuple):

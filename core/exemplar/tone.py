@@ -7,7 +7,7 @@ through and the copied texture stays.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -22,12 +22,30 @@ if TYPE_CHECKING:
     Labels: TypeAlias = NDArray[np.int32]
 
 LARGEST = 0.5  # most by which a tone shifts a colour, [0, 1]
+_SURFACE = 0.3  # of log disparity up to which neighbours are one surface
 _SWEEPS = 12  # of relaxation, from a start that is blurred already
 _START = 6.0  # pixels of that
 
 
+class Linked(NamedTuple):
+    """Which pixels have a tone, and share it with their neighbours, all (h, w)."""
+
+    land: Flags
+    right: Flags  # with the pixel to the right
+    below: Flags
+
+    @classmethod
+    def of(cls, land: Flags, disparity: Floats) -> Linked:
+        """Link neighbours on ``land`` (h, w) that are one surface by their ``disparity`` (h, w)."""
+        depth = np.log(np.maximum(disparity, 0.01))
+        right, below = np.zeros_like(land), np.zeros_like(land)
+        right[:, :-1] = land[:, :-1] & land[:, 1:] & (np.abs(np.diff(depth, axis=1)) < _SURFACE)
+        below[:-1] = land[:-1] & land[1:] & (np.abs(np.diff(depth, axis=0)) < _SURFACE)
+        return cls(land, right, below)
+
+
 def toned(
-    tone: Floats, wanted: Floats, reach: Floats, land: Flags, new: Flags, labels: Labels, bare: Bytes, exemplar: Bytes
+    tone: Floats, wanted: Floats, reach: Floats, linked: Linked, new: Flags, labels: Labels, bare: Bytes, exemplar: Bytes
 ) -> Floats:
     """Return the ``tone`` (h, w, 3) with that of ``new`` pixels found.
 
@@ -35,25 +53,26 @@ def toned(
     ``labels`` (h, w, 2) where in ``exemplar`` they come from.
     """
     across, down = np.zeros_like(tone), np.zeros_like(tone)
-    jumps(labels, land, new, bare, exemplar, across, down)
+    land = linked.land
+    jumps(labels, linked, new, bare, exemplar, across, down)
     aim = np.where(new[..., None], wanted, tone) * land[..., None]
     mass = cv2.GaussianBlur(land.astype(np.float32), (0, 0), _START)
     start = cv2.GaussianBlur(aim, (0, 0), _START) / np.maximum(mass, 0.05)[..., None]
     out = np.where(new[..., None], start, tone).astype(np.float32)
-    relax(out, wanted, (1.0 / np.square(reach)).astype(np.float32), land, new, across, down, _SWEEPS)
+    relax(out, wanted, (1.0 / np.square(reach)).astype(np.float32), linked, new, across, down, _SWEEPS)
     return np.clip(out, -LARGEST, LARGEST)
 
 
 @njit(nogil=True, cache=True)
-def jumps(labels: Labels, land: Flags, renewed: Flags, picture: Bytes, exemplar: Bytes, across: Floats, down: Floats) -> None:
+def jumps(labels: Labels, linked: Linked, renewed: Flags, picture: Bytes, exemplar: Bytes, across: Floats, down: Floats) -> None:
     """How much the tone should rise from each pixel to its right and lower neighbour, (h, w, 3), to close the seam there."""
-    h, w = land.shape
+    h, w = linked.land.shape
     eh, ew = exemplar.shape[0], exemplar.shape[1]
     for y in range(h):
         for x in range(w):
             for k in range(2):
                 ny, nx = y + k, x + 1 - k
-                if ny >= h or nx >= w or not (land[y, x] and land[ny, nx] and (renewed[y, x] or renewed[ny, nx])):
+                if not (linked.below[y, x] if k else linked.right[y, x]) or not (renewed[y, x] or renewed[ny, nx]):
                     continue
                 u, v, p, q = labels[y, x, 0], labels[y, x, 1], labels[ny, nx, 0], labels[ny, nx, 1]
                 if p == u + nx - x and q == v + ny - y:
@@ -76,10 +95,10 @@ def jumps(labels: Labels, land: Flags, renewed: Flags, picture: Bytes, exemplar:
 
 @njit(nogil=True, cache=True)
 def relax(
-    tone: Floats, wanted: Floats, screen: Floats, land: Flags, renewed: Flags, across: Floats, down: Floats, sweeps: int
+    tone: Floats, wanted: Floats, screen: Floats, linked: Linked, renewed: Flags, across: Floats, down: Floats, sweeps: int
 ) -> None:
-    """Gauss-Seidel, red and black pixels in turn: ``tone`` (h, w, 3) of ``renewed`` pixels, held fast elsewhere on ``land``."""
-    h, w = land.shape
+    """Gauss-Seidel, red and black pixels in turn: ``tone`` (h, w, 3) of ``renewed`` pixels, held fast elsewhere."""
+    h, w = linked.land.shape
     for sweep in range(2 * sweeps):
         for y in range(h):
             for x in range((y + sweep) & 1, w, 2):
@@ -88,22 +107,22 @@ def relax(
                 weight = screen[y, x]
                 red, green, blue = weight * wanted[y, x, 0], weight * wanted[y, x, 1], weight * wanted[y, x, 2]
                 total = weight
-                if x + 1 < w and land[y, x + 1]:
+                if linked.right[y, x]:
                     red += tone[y, x + 1, 0] - across[y, x, 0]
                     green += tone[y, x + 1, 1] - across[y, x, 1]
                     blue += tone[y, x + 1, 2] - across[y, x, 2]
                     total += np.float32(1.0)
-                if x > 0 and land[y, x - 1]:
+                if x > 0 and linked.right[y, x - 1]:
                     red += tone[y, x - 1, 0] + across[y, x - 1, 0]
                     green += tone[y, x - 1, 1] + across[y, x - 1, 1]
                     blue += tone[y, x - 1, 2] + across[y, x - 1, 2]
                     total += np.float32(1.0)
-                if y + 1 < h and land[y + 1, x]:
+                if linked.below[y, x]:
                     red += tone[y + 1, x, 0] - down[y, x, 0]
                     green += tone[y + 1, x, 1] - down[y, x, 1]
                     blue += tone[y + 1, x, 2] - down[y, x, 2]
                     total += np.float32(1.0)
-                if y > 0 and land[y - 1, x]:
+                if y > 0 and linked.below[y - 1, x]:
                     red += tone[y - 1, x, 0] + down[y - 1, x, 0]
                     green += tone[y - 1, x, 1] + down[y - 1, x, 1]
                     blue += tone[y - 1, x, 2] + down[y - 1, x, 2]
