@@ -83,6 +83,7 @@ class ExemplarGenerator:
         sky = np.where(renewal.open, prepared.atlas.sky_at(source), done.sky)
         sky = np.where(renewal.open, cv2.medianBlur(sky.astype(np.float32), _SKYLINE), sky)
         done = raised(tidied(replace(done, sky=sky)), prepared.atlas.disparity_at(source))
+        done = grounded(done, prepared.ground)  # what is copied may lie in a pit
         source = _over_skyline(source, done.sky < SKY)
         bare = prepared.atlas.colours_at(source)
         tone = prepared.toned(done, renewal, tone, labels, bare)

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.exemplar.coherence import BARRED, NOWHERE, Exemplar, Meant, settle, vote
+from core.exemplar.coherence import BARRED, NOWHERE, Exemplar, settle
 
-ROWS, COLUMNS, LOOKS, COUNT = 20, 28, 3, 6
+ROWS, COLUMNS, COUNT = 20, 28, 6
 HEIGHT, WIDTH = 10, 14
 
 
@@ -18,9 +17,8 @@ class Scene:
         random = np.random.default_rng(seed)
         colours = random.integers(0, 200, (ROWS, COLUMNS, 4), np.uint8)
         colours[..., 3] = 255 * (random.random((ROWS, COLUMNS)) < 0.1)
-        self.exemplar = Exemplar(colours, random.integers(0, 128, (ROWS, COLUMNS, COUNT), np.int32), LOOKS)
-        query, trust = random.integers(0, 128, (HEIGHT, WIDTH, COUNT), np.int32), random.integers(0, 17, (HEIGHT, WIDTH))
-        self.meant = Meant(query, trust.astype(np.int32))
+        self.exemplar = Exemplar(colours, random.integers(0, 128, (ROWS, COLUMNS, COUNT), np.int32))
+        self.query = random.integers(0, 128, (HEIGHT, WIDTH, COUNT), np.int32)
         starts = random.integers(0, (COLUMNS - tile, ROWS - tile), (HEIGHT, WIDTH, 2))
         y, x = np.mgrid[:HEIGHT, :WIDTH]
         self.labels = (starts[y - y % tile, x - x % tile] + np.stack([x % tile, y % tile], axis=-1)).astype(np.int32)
@@ -31,15 +29,15 @@ class Scene:
 
     def settled(self, seam: int = 200, passes: int = 1) -> tuple[np.ndarray, np.ndarray]:
         labels, picture = self.labels.copy(), self.picture.copy()
-        settle(labels, self.new, picture, self.meant, self.exemplar, seam, passes)
+        settle(labels, self.new, picture, self.query, self.exemplar, seam, passes)
         return labels, picture
 
     def cost(self, labels, y, x) -> int:
         """How far a pixel is from what it should look like."""
         u, v = labels[y, x]
-        square = np.square(self.meant.query[y, x].astype(int) - self.exemplar.features[v, u])
+        square = np.square(self.query[y, x].astype(int) - self.exemplar.features[v, u])
         barred = BARRED * (self.exemplar.picture[v, u, 3] == 255)
-        return 16 * (((square[:LOOKS].sum() * self.meant.trust[y, x]) >> 4) + square[LOOKS:].sum()) + barred
+        return 16 * square.sum() + barred
 
     def says(self, label, y: int, x: int) -> np.ndarray:
         """The colour of what lies (x, y) from position ``label``."""
@@ -166,27 +164,3 @@ def test_what_is_barred_gives_way_to_a_neighbour():
     scene.labels[0, 0] = (COLUMNS - WIDTH, 0)
     labels, _ = scene.settled(passes=16)
     assert (scene.exemplar.picture[labels[..., 1], labels[..., 0], 3] == 0).all()
-
-
-def voted(scene: Scene, reach: int) -> np.ndarray:
-    """What ``vote`` paints, in plain loops."""
-    out, colours = scene.picture.copy(), scene.exemplar.picture
-    for y, x in np.argwhere(scene.new):
-        votes = []
-        for p, q in np.ndindex(2 * reach + 1, 2 * reach + 1):
-            n, m = y + p - reach, x + q - reach
-            if 0 <= n < HEIGHT and 0 <= m < WIDTH and scene.new[n, m]:
-                u, v = scene.labels[n, m] + (x - m, y - n)
-                if 0 <= u < COLUMNS and 0 <= v < ROWS and colours[v, u, 3] != 255:
-                    votes += [colours[v, u, :3].astype(int)] * (4 if (n, m) == (y, x) else 1)
-        if votes:
-            out[y, x] = np.sum(votes, axis=0) // len(votes)
-    return out
-
-
-@pytest.mark.parametrize("reach", [1, 2, 3])
-def test_votes_are_means_of_what_patches_say(reach):
-    scene = Scene(reach)
-    picture = scene.picture.copy()
-    vote(scene.labels, scene.new, reach, scene.exemplar.picture, picture)
-    assert np.array_equal(picture, voted(scene, reach))

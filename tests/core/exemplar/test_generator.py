@@ -10,7 +10,7 @@ from exemplars import flown, here, landlocked
 from handmade import LENS, keyframe, whole_view
 
 from core.camera import Camera, Intrinsics, turn
-from core.exemplar.generator import ExemplarGenerator, _over_skyline, _plainness, carried
+from core.exemplar.generator import ExemplarGenerator, _over_skyline, carried
 from core.exemplar.levels import SHUT
 from core.exemplar.renewal import ground_of
 from core.frame import Layer
@@ -115,6 +115,19 @@ def test_what_is_worn_keeps_its_colours_where_they_are_trusted():
     gain = (generator(redder).image - generator(view).image).mean(axis=(0, 1))
     assert 0.05 < gain[0] < 0.11
     assert np.abs(gain[1:]).max() < 0.02
+
+
+def test_the_tone_of_what_is_kept_fades():
+    """Colours return to the photo's, and slowly."""
+    generator, camera = begun(), PHOTO.camera
+    home = generator(flown(PHOTO, PHOTO, camera, SIZE))
+    key = key_of(replace(home, look=replace(home.look, tone=np.full_like(home.look.tone, 40))), camera)
+    again = flown(PHOTO, key, camera, SIZE)
+    before, after = carried(again, home.look.atlas)[1][-12:], generator(again).look.tones[-12:]
+    toned = before > 0.1
+    assert toned.mean() > 0.5
+    assert (after < before)[toned].mean() > 0.95
+    assert np.median((after / before)[toned]) > 0.85
 
 
 def nothing_known(pitch: float):
@@ -252,15 +265,6 @@ def test_a_view_must_say_what_it_was_sampled_from(view):
     for part in ("layer", "dome"):
         with pytest.raises(ValueError, match="compose"):
             generator(replace(view, **{part: None}))
-
-
-def test_flat_land_is_plain_and_noise_is_not():
-    flat = np.full((40, 64, 3), 90, np.uint8)
-    noise = np.random.default_rng(0).integers(0, 256, flat.shape, np.uint8)
-    assert (_plainness(flat) == 1.0).all()
-    assert not _plainness(noise).any()
-    both = _plainness(np.hstack([flat, noise]))
-    assert (np.diff(both.mean(axis=0)) <= 1e-6).all()
 
 
 def test_beside_land_positions_go_on_into_the_sky_and_no_farther():

@@ -13,7 +13,6 @@ from core.exemplar.levels import (
     COMPONENTS,
     LEVELS,
     PATCH,
-    SEARCHED,
     SHUT,
     UNIT,
     Basis,
@@ -39,7 +38,7 @@ def test_levels_halve_the_unfolded_photos(levels):
         assert level.picture.shape == (HEIGHT >> number, 4 * WIDTH >> number, 4)
         assert level.features.shape[:2] == level.picture.shape[:2]
         assert level.columns == WIDTH >> number
-        assert (level.basis is not None) == (number >= SEARCHED)
+        assert (level.basis is not None) == (number == LEVELS - 1)
     assert len(levels) == LEVELS
 
 
@@ -57,7 +56,7 @@ def test_the_folds_are_shut(levels):
             assert (level.picture[:, [edge, edge + level.columns - 1], 3] == SHUT).all()
 
 
-@pytest.mark.parametrize("number", range(SEARCHED, LEVELS))
+@pytest.mark.parametrize("number", [LEVELS - 1])
 def test_a_patch_of_the_photo_is_its_own_nearest(levels, number):
     level = levels[number]
     whole = np.ones(level.picture.shape[:2], bool)
@@ -121,7 +120,7 @@ def test_what_is_unlike_anything_else_is_rare():
     photo = landlocked(keyframe(size=SIZE))
     image = np.full_like(photo.image, 100)
     image[40:48, 60:68] = (250, 20, 20)
-    level = levels_of(Atlas.of([replace(photo, image=image)], WIDTH))[SEARCHED]
+    level = levels_of(Atlas.of([replace(photo, image=image)], WIDTH))[LEVELS - 1]
     rarity = level.rarity.reshape(level.picture.shape[:2])
     assert np.array_equal(rarity, rarity[:, ::-1])
     assert rarity[11, 16] > 100.0
@@ -132,7 +131,7 @@ def test_rarity_is_the_distance_to_the_nearest_patch_that_does_not_overlap():
     photo = landlocked(keyframe(size=(128, 80)))
     noise = np.random.default_rng(0).integers(0, 256, (80, 128, 3), np.uint8)
     wide = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 8.0), None, 0, 255, cv2.NORM_MINMAX)  # neighbours are alike
-    level = levels_of(Atlas.of([replace(photo, image=wide)], 128))[SEARCHED]
+    level = levels_of(Atlas.of([replace(photo, image=wide)], 128))[LEVELS - 1]
     own = level.features[:, : level.columns, :COMPONENTS].astype(float)
     rarity = level.rarity.reshape(level.picture.shape[:2])
     rows, columns = np.mgrid[: own.shape[0], : own.shape[1]]

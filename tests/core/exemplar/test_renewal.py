@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from core.camera import turn
 from core.classical import ClassicalGenerator
 from core.exemplar.atlas import Atlas
-from core.exemplar.renewal import Renewal, ground_of, grounded, thresholds, tidied
+from core.exemplar.renewal import Renewal, _grown, ground_of, grounded, raised, thresholds, tidied
 
 WIDTH, HEIGHT = 64, 40
 PHOTO = keyframe(size=(WIDTH, HEIGHT))
@@ -60,6 +60,41 @@ def test_streaked_land_is_renewed(atlas):
     assert out.new[out.land].all()
 
 
+def test_what_is_due_is_renewed_with_what_is_spent_beside_it():
+    """Whole patches, seldom: nothing far away, nothing that is not due, and no speck begins."""
+    spent, due = np.zeros((80, 120), bool), np.zeros((80, 120), bool)
+    spent[30:40, 30:40] = True
+    spent[60, 100] = True
+    due[20:70, 20:110] = True
+    due[:, 34] = False
+    out = _grown(spent, due)
+    assert out[25:45, 25:33].all()
+    assert not out[:, 34].any()
+    assert not out[:, 90:].any()
+    assert not (out & ~due).any()
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 999))
+def test_relief_is_that_of_what_is_copied_and_known_land_keeps_its_own(seed):
+    random = np.random.default_rng(seed)
+    holes = np.zeros((HEIGHT, WIDTH), bool)
+    holes[24:40, 10:54] = True
+    done = completed(punched(whole_view(PHOTO), holes))
+    flat = replace(done, disparity=np.full((HEIGHT, WIDTH), 0.2, np.float32))
+    wave = np.exp(0.3 * np.sin(np.arange(WIDTH) / 2.0 + random.uniform(0.0, 6.0))) * np.ones((HEIGHT, 1))
+    out = raised(flat, (0.4 * wave).astype(np.float32)).disparity
+    assert (out[~holes] == np.float32(0.2)).all()
+    deep = np.s_[34:40, 20:44]
+    assert np.corrcoef(np.log(out[deep]).ravel(), np.log(wave[deep]).ravel())[0, 1] > 0.9
+    assert abs(np.log(out[deep] / 0.2).mean()) < 0.1
+
+
+def test_without_holes_there_is_no_new_relief():
+    done = completed()
+    assert raised(done, np.full((HEIGHT, WIDTH), 0.3, np.float32)) is done
+
+
 def test_sky_is_never_renewed_where_it_is_known(atlas):
     out = renewal(atlas, completed(), here(WIDTH, HEIGHT) / 4.0)
     assert not (out.new & ~out.land).any()
@@ -95,7 +130,7 @@ def test_land_that_is_far_from_its_row_of_the_photo_is_doubted(atlas):
 def test_land_that_came_nearer_than_where_it_is_from_is_doubted(atlas):
     done = completed()
     home = renewal(atlas, done, here(WIDTH, HEIGHT)).trust
-    for octaves, doubted in ((-2.0, False), (0.9, False), (3.0, True)):
+    for octaves, doubted in ((-2.0, False), (0.4, False), (3.0, True)):
         nearer = replace(done, disparity=done.disparity * np.float32(2.0**octaves))
         trust = renewal(atlas, nearer, here(WIDTH, HEIGHT)).trust
         assert (trust[25:] < 0.5 * home[25:]).all() == doubted

@@ -48,6 +48,18 @@ def test_no_position_is_interpolated_between_patches(size, seed, tile):
     assert away.max() < 1e-3
 
 
+def test_the_tone_steps_where_patches_meet():
+    """It hides the seam: averaged across it, it would draw a line there."""
+    source = here(16, 10)
+    source[:, 8:] += 100.0
+    tone = np.zeros((10, 16, 3), np.float32)
+    tone[:, 8:] = 0.25
+    uv = np.stack(np.meshgrid((np.arange(61) + 0.5) / 61.0, (np.arange(37) + 0.5) / 37.0), axis=-1).astype(np.float32)
+    positions, tones = carried(source, uv, tone)
+    assert np.array_equal(tones[..., 0] == 0.25, positions[..., 0] > 60.0)
+    assert np.isin(tones, (0.0, 0.25)).all()
+
+
 def test_only_what_is_wanted_is_written():
     source, _ = patchwork(16, 8)
     wanted = np.random.default_rng(0).random((8, 16)) < 0.5

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.exemplar.tone import LARGEST, jumps, relax, toned
+from core.exemplar.tone import LARGEST, Linked, jumps, relax, toned
 
 SIZE = (20, 30)
 
@@ -13,6 +13,10 @@ def there(left: int = 0, top: int = 0):
     """Every pixel shows what lies (left, top) from it in the photo."""
     y, x = np.mgrid[: SIZE[0], : SIZE[1]]
     return np.stack([x + left, y + top], axis=-1).astype(np.int32)
+
+
+def linked(land, disparity=None):
+    return Linked.of(land, np.ones(SIZE, np.float32) if disparity is None else disparity)
 
 
 def bare_of(labels, exemplar):
@@ -33,7 +37,7 @@ def test_no_tone_stays_none():
     labels, zero = there(3, 2), np.zeros((*SIZE, 3), np.float32)
     land = np.ones(SIZE, bool)
     new = np.random.default_rng(1).random(SIZE) < 0.5
-    out = toned(zero, zero, np.full(SIZE, 8.0, np.float32), land, new, labels, bare_of(labels, exemplar), exemplar)
+    out = toned(zero, zero, np.full(SIZE, 8.0, np.float32), linked(land), new, labels, bare_of(labels, exemplar), exemplar)
     assert not out.any()
 
 
@@ -47,7 +51,7 @@ def test_a_constant_jump_is_closed(jump):
     new[8:13, 10:16] = True
     labels = np.where(new[..., None], there(45), there())
     bare, zero = bare_of(labels, exemplar), np.zeros((*SIZE, 3), np.float32)
-    out = toned(zero, zero, np.full(SIZE, 100.0, np.float32), np.ones(SIZE, bool), new, labels, bare, exemplar)
+    out = toned(zero, zero, np.full(SIZE, 100.0, np.float32), linked(np.ones(SIZE, bool)), new, labels, bare, exemplar)
     assert np.abs(bare / 255.0 + out - 120.0 / 255.0).max() < 0.1 * abs(jump) / 255.0 + 1e-6
 
 
@@ -56,7 +60,7 @@ def test_a_constant_jump_is_closed(jump):
 def test_known_pixels_keep_theirs_and_none_is_larger_than_the_largest(seed):
     exemplar, labels, land, new, tone = scene(seed)
     wanted = np.random.default_rng(seed).uniform(-1.0, 1.0, tone.shape).astype(np.float32)
-    out = toned(tone, wanted, np.full(SIZE, 4.0, np.float32), land, new, labels, bare_of(labels, exemplar), exemplar)
+    out = toned(tone, wanted, np.full(SIZE, 4.0, np.float32), linked(land), new, labels, bare_of(labels, exemplar), exemplar)
     assert np.array_equal(out[~new], tone[~new])
     assert np.isfinite(out).all()
     assert np.abs(out).max() <= LARGEST
@@ -66,7 +70,7 @@ def test_where_nothing_else_is_known_the_tone_is_what_is_wanted():
     exemplar = np.full((24, 80, 4), 90, np.uint8)
     labels, wanted = there(), np.full((*SIZE, 3), 0.07, np.float32)
     everywhere = np.ones(SIZE, bool)
-    out = toned(np.zeros_like(wanted), wanted, np.full(SIZE, 4.0, np.float32), everywhere, everywhere, labels,
+    out = toned(np.zeros_like(wanted), wanted, np.full(SIZE, 4.0, np.float32), linked(everywhere), everywhere, labels,
                 bare_of(labels, exemplar), exemplar)  # fmt: skip
     assert np.abs(out - wanted).max() < 1e-4
 
@@ -93,7 +97,7 @@ def test_jumps_are_what_both_patches_say_on_the_average():
     exemplar, labels, land, new, tone = scene(0)
     bare = bare_of(labels, exemplar)
     across, down = np.zeros_like(tone), np.zeros_like(tone)
-    jumps(labels, land, new, bare, exemplar, across, down)
+    jumps(labels, linked(land), new, bare, exemplar, across, down)
     assert np.abs(across - plain_jumps(exemplar, labels, land, new, bare)).max() < 1e-6
     assert not down[-1].any()
     assert down[:-1].any()
@@ -103,12 +107,27 @@ def test_jumps_down_are_jumps_across_of_the_transposed():
     exemplar, labels, land, new, tone = scene(1)
     bare = bare_of(labels, exemplar)
     across, down = np.zeros_like(tone), np.zeros_like(tone)
-    jumps(labels, land, new, bare, exemplar, across, down)
-    turned = [np.ascontiguousarray(a.swapaxes(0, 1)) for a in (labels[..., ::-1], land, new, bare, exemplar, across, down)]
-    turned[5][:], turned[6][:] = 0.0, 0.0
-    jumps(*turned)
-    assert np.array_equal(turned[5].swapaxes(0, 1), down)
-    assert np.array_equal(turned[6].swapaxes(0, 1), across)
+    jumps(labels, linked(land), new, bare, exemplar, across, down)
+    turned = [np.ascontiguousarray(a.swapaxes(0, 1)) for a in (labels[..., ::-1], new, bare, exemplar, across, down)]
+    turned[4][:], turned[5][:] = 0.0, 0.0
+    jumps(turned[0], Linked.of(land.T.copy(), np.ones(SIZE[::-1], np.float32)), *turned[1:])
+    assert np.array_equal(turned[4].swapaxes(0, 1), down)
+    assert np.array_equal(turned[5].swapaxes(0, 1), across)
+
+
+def test_a_tone_stays_on_its_surface():
+    """What stands before other land takes no tone from it, however long the tone spreads."""
+    near = np.zeros(SIZE, bool)
+    near[:, 12:] = True
+    apart = linked(np.ones(SIZE, bool), np.where(near, 0.5, 0.05).astype(np.float32))
+    tone = np.where(near, np.float32(0.0), np.float32(0.3))[..., None] * np.ones(3, np.float32)
+    new = near.copy()
+    new[:, 20:] = False
+    nothing = np.zeros_like(tone)
+    relax(tone, nothing, np.full(SIZE, 0.01, np.float32), apart, new, nothing, nothing, 50)
+    assert not tone[near].any()
+    assert apart.below[:-1].all()
+    assert (~apart.right).nonzero()[1].tolist() == [11, SIZE[1] - 1] * SIZE[0]
 
 
 def test_relaxed_long_enough_every_pixel_is_the_mean_of_what_its_neighbours_say():
@@ -117,7 +136,7 @@ def test_relaxed_long_enough_every_pixel_is_the_mean_of_what_its_neighbours_say(
     across, down, wanted = (random.normal(0.0, 0.05, tone.shape).astype(np.float32) for _ in range(3))
     screen = np.full(SIZE, 0.1, np.float32)
     out = tone.copy()
-    relax(out, wanted, screen, land, new, across, down, 400)
+    relax(out, wanted, screen, linked(land), new, across, down, 400)
     for y, x in np.argwhere(new):
         total, weight = screen[y, x] * wanted[y, x], screen[y, x]
         beside = (y, x + 1, -across[y, x]), (y, x - 1, across[y, x - 1])
