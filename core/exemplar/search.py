@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _LARGEST = 16  # pixels, about the longest side of a piece
 _TURNS = 3  # of cutting pieces from what is left
 _SUITS = 2.0  # times as far from what is wanted as the piece is on the average, up to which a pixel stays in it
-_SPECK = 4  # pixels, square: less of it that suits badly stays too
+_SPECK = 3  # pixels, square: less of it that suits badly stays too
 _BARRED = (0.6 * UNIT) ** 2  # distance of what may not be copied, and largest
 _GOES_ON = 0.4  # share that a shift costs less if all that is around has it
 _SUGGESTED = 4.0  # times as far as the best shift that may be which was suggested, to be taken
@@ -114,10 +114,11 @@ class Search:
         shift = np.array(np.unravel_index(int(total.argmin()), total.shape)) - corner - extent
         found = (own + shift)[:, ::-1].astype(np.int32)
         apart, hint = self._apart(piece, found), suggested[own[:, 0], own[:, 1]]
-        if (hint[:, 0] != NOWHERE).mean() > 0.5:
-            other = self._apart(piece, hint)
+        given = hint[:, 0] != NOWHERE
+        if given.mean() > 0.5:
+            other = self._apart(piece, hint)  # what has no suggestion looks again, beside what has
             if other.mean() <= _SUGGESTED * apart.mean():
-                found, apart = hint, other
+                found, apart = np.where(given[:, None], hint, found), other
         suits = (apart < _BARRED) & ~_badly(piece, apart > _SUITS * apart.mean())
         return found, suits if suits.any() else apart <= np.median(apart)
 
@@ -165,9 +166,10 @@ def _piece(part: Flags, placed: Flags, query: Numbers, trust: Floats) -> Piece:
 def _badly(piece: Piece, apart: Flags) -> Flags:
     """Those of the pixels that are far ``apart`` (size,) that lie together."""
     rows, columns = piece.at[: piece.size].T
-    where = np.zeros(piece.at.max(axis=0) + 1, np.uint8)
-    where[rows, columns] = apart
-    return np.asarray(cv2.morphologyEx(where, cv2.MORPH_OPEN, np.ones((_SPECK, _SPECK), np.uint8))[rows, columns] > 0)
+    where = np.zeros(piece.at.max(axis=0) + 2 * _SPECK, np.uint8)  # with a rim: nothing beyond a border is far apart
+    where[rows + _SPECK, columns + _SPECK] = apart
+    together = cv2.morphologyEx(where, cv2.MORPH_OPEN, np.ones((_SPECK, _SPECK), np.uint8))
+    return np.asarray(together[rows + _SPECK, columns + _SPECK] > 0)
 
 
 @njit(nogil=True, cache=True, fastmath={"nnan", "nsz", "ninf"})

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from core.exemplar import search as searching
 from core.exemplar.coherence import NOWHERE
 from core.exemplar.levels import SHUT, Level
-from core.exemplar.search import Piece, Positions, Search, add_up, pieces
+from core.exemplar.search import Piece, Positions, Search, _badly, add_up, pieces
 
 LOOKS, COUNT = 12, 15  # features that are looks, and all of them
 ROWS, COLUMNS = 12, 16
@@ -136,6 +136,23 @@ def test_what_was_suggested_is_taken_if_it_suits():
     assert np.array_equal(noisy[new], here()[new])
     wrong = found(photo, query, new, np.where(new[..., None], here()[::-1, ::-1], here()).astype(np.int32))
     assert np.array_equal(wrong[new], here()[new])
+
+
+def test_what_was_suggested_in_part_is_found_elsewhere():
+    photo, new = level(), box(4, 8, 10, 18)
+    suggested = np.where(new[..., None], NOWHERE, here()).astype(np.int32)
+    suggested[4:8, 10:16] = here()[4:8, 10:16]
+    assert np.array_equal(found(photo, photo.features, new, suggested)[new], here()[new])
+
+
+def test_only_what_lies_together_suits_badly():
+    """Specks stay, at the rim of the piece as well; a square goes, and just that."""
+    at = np.argwhere(box(2, 12, 1, 13))
+    nothing = np.zeros(len(at), np.float32)
+    piece = Piece(at, nothing, nothing, nothing, len(at))
+    for square, goes in ((box(5, 9, 4, 8), True), (box(2, 6, 1, 5), True), (box(2, 4, 1, 3), False), (box(10, 12, 4, 9), False)):
+        far = square[at[:, 0], at[:, 1]]
+        assert np.array_equal(_badly(piece, far), far & goes)
 
 
 def rare_and_common():
