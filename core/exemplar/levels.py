@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LEVELS = 3  # 256x160, 128x80 and 64x40
 PATCH = 7  # pixels
 COMPONENTS = 12  # of a patch that are compared
-UNIT = 127.5  # of features a unit of colour: with it sums of products are whole numbers that float32 holds exactly
+UNIT = 127.5  # of features a unit of colour: with it features and their squares are whole numbers that float32 holds exactly
 DEPTH, SKY, ROW = 1.2, 2.5, 3.0  # weights of log disparity, sky and row of the photo, all in [0, 1], beside colours
 SHUT = 255  # in the fourth channel of a picture: nothing may be copied from here
 _SHUT_SHARE = 0.5  # of pixels from which a coarser pixel is shut

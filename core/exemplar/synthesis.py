@@ -91,7 +91,7 @@ class Synthesis:
         height, width = wanted.new.shape
         wanted = wanted.padded()
         coarse = wanted.at(LEVELS - 1)
-        labels, picture, new = coarse.labels(), coarse.picture.copy(), coarse.new
+        labels, picture, new = coarse.labels(), coarse.picture, coarse.new
         self._searched(coarse, labels, picture)
         for number in reversed(range(LEVELS - 1)):
             here = wanted.at(number)
