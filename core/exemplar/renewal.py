@@ -11,6 +11,7 @@ import numpy as np
 
 from core.classical.detail import blurred
 from core.classical.fill import SKY
+from core.exemplar.atlas import unfolded
 from core.exemplar.sampling import stretches
 
 if TYPE_CHECKING:
@@ -33,7 +34,13 @@ _VARIED, _CELL = (
     0.25,
     16,
 )  # share by which these vary, by place in the photo, pixels: no front is seen, and no patch is cut in two
+_FINE, _SMOOTH, _LASTS = (
+    1.5,
+    (0.004, 0.012),
+    1.5,
+)  # pixels up to which detail is fine, its deviation in smooth land, which lasts so much longer
 _DUE, _AROUND = 0.7, 41  # share of that from which land is renewed with what is renewed within so many pixels, square
+_MOST, _OVERDUE = 0.1, 1.4  # of the view, most that is renewed at once but for what is spent as many times over
 _OPENED, _CLOSED = 5, 11  # pixels: smaller spots are left alone, gaps between others renewed with them
 BELIEVED, _DOUBT, _EVEN = 0.8, 0.9, 0.4  # trust in worn land, and its decay by octaves of streaking beyond this many
 _APPROACH = 1.0, 0.5  # decay by octaves that land has come nearer than where it was copied from, beyond so many
@@ -65,7 +72,7 @@ class Renewal:
             np.clip(source[..., 0], 0, varied.shape[1] - 1).astype(np.int32),
         ]
         age = np.where(known & land, np.maximum(worn / _WORN, streak / _STREAKED) / limit, np.float32(0.0))
-        spent = _grown(age > 1.0, age > _DUE)
+        spent = _grown(age)
         holes = ~known & land
         new = (_whole(spent | holes) & land) | holes
         beside_land, beside_sky = (
@@ -83,11 +90,22 @@ class Renewal:
 
 
 def thresholds(atlas: Atlas, seed: int) -> Floats:
-    """Factors about 1 by place in the unfolded photo, (h, w)."""
+    """Factors by place in the unfolded photo, (h, w): about 1, more for what is smooth."""
     height, width = atlas.size[1], atlas.width
     cells = np.random.default_rng((seed, 2)).random((-(-height // _CELL) + 1, -(-width // _CELL) + 1), np.float32)
     smooth = cv2.resize(cells, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(1.0 - _VARIED + 2.0 * _VARIED * smooth, np.float32)
+    varied = 1.0 - _VARIED + 2.0 * _VARIED * smooth
+    return np.asarray(varied * (1.0 + _LASTS * unfolded(_smoothness(atlas), atlas.size[0])), np.float32)
+
+
+def _smoothness(atlas: Atlas) -> Floats:
+    """How smooth land is, [0, 1], (h, w): calm water, fog and snow look the same however far they are magnified."""
+    land = (atlas.sky < SKY).astype(np.float32)
+    colours = atlas.colours * np.float32(1.0 / 255.0)
+    low = blurred(colours * land[..., None], _FINE) / np.maximum(blurred(land, _FINE), 1e-3)[..., None]
+    power = np.square(colours - low).mean(axis=2)
+    deviation = np.sqrt(blurred(power * land, 2.0 * _FINE) / np.maximum(blurred(land, 2.0 * _FINE), 1e-3))
+    return np.asarray(land * np.clip((_SMOOTH[1] - deviation) / (_SMOOTH[1] - _SMOOTH[0]), 0.0, 1.0), np.float32)
 
 
 def ground_of(photo: Keyframe) -> float:
@@ -149,11 +167,20 @@ def _small(where: Flags, share: float) -> Flags:
     return where & (np.asarray(statistics)[:, cv2.CC_STAT_AREA][np.asarray(labels)] < share * where.size)
 
 
-def _grown(spent: Flags, due: Flags) -> Flags:
-    """Return what is ``spent`` (h, w) and no speck, with what is ``due`` around it: whole patches are renewed, seldom."""
+def _grown(age: Floats) -> Flags:
+    """Return what is spent, ``age`` (h, w) beyond 1, and no speck, with what is due around it: whole patches are renewed, seldom.
+
+    Where that is much of the view, only what is nearest to the oldest, or overdue: no scene is swapped at once.
+    """
     small = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_OPENED, _OPENED))
-    seed = cv2.morphologyEx(spent.astype(np.uint8), cv2.MORPH_OPEN, small)
-    return np.asarray((cv2.dilate(seed, np.ones((_AROUND, _AROUND), np.uint8)) > 0) & due)
+    seed = cv2.morphologyEx((age > 1.0).astype(np.uint8), cv2.MORPH_OPEN, small)
+    grown = np.asarray((cv2.dilate(seed, np.ones((_AROUND, _AROUND), np.uint8)) > 0) & (age > _DUE))
+    most = round(_MOST * grown.size)
+    if grown.sum() <= most:
+        return grown
+    row, column = np.unravel_index(int(np.argmax(blurred(age * seed, _OPENED))), age.shape)
+    away = np.hypot(*np.ogrid[-row : len(age) - row, -column : age.shape[1] - column])
+    return np.asarray(grown & ((away < np.partition(away[grown], most)[most]) | (age > _OVERDUE)))
 
 
 def _whole(spots: Flags) -> Flags:

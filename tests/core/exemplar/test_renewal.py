@@ -50,28 +50,41 @@ def test_land_that_is_less_than_worn_is_not_renewed(atlas, octaves, shift):
 
 
 def test_worn_land_is_renewed_wholly_and_owes_nothing_then(atlas):
-    out = renewal(atlas, completed(), here(WIDTH, HEIGHT) / 2.0**2)
+    out = renewal(atlas, completed(), here(WIDTH, HEIGHT) / 2.0**7)
     assert out.new[out.land].all()
     assert not out.worn.any()
 
 
 def test_streaked_land_is_renewed(atlas):
-    out = renewal(atlas, completed(), here(WIDTH, HEIGHT) * (1.2, 0.4))
+    out = renewal(atlas, completed(), here(WIDTH, HEIGHT) * (1.2, 0.01))
     assert out.new[out.land].all()
 
 
 def test_what_is_due_is_renewed_with_what_is_spent_beside_it():
     """Whole patches, seldom: nothing far away, nothing that is not due, and no speck begins."""
-    spent, due = np.zeros((80, 120), bool), np.zeros((80, 120), bool)
-    spent[30:40, 30:40] = True
-    spent[60, 100] = True
-    due[20:70, 20:110] = True
-    due[:, 34] = False
-    out = _grown(spent, due)
-    assert out[25:45, 25:33].all()
+    age = np.zeros((80, 120), np.float32)
+    age[20:70, 20:110] = 0.9
+    age[30:40, 30:40] = 1.1
+    age[60, 100] = 1.1
+    age[:, 34] = 0.0
+    out = _grown(age)
+    assert out[25:40, 25:33].all()
     assert not out[:, 34].any()
     assert not out[:, 90:].any()
-    assert not (out & ~due).any()
+    assert not (out & (age < 0.9)).any()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 999))
+def test_no_scene_is_swapped_at_once_but_what_is_overdue_is(seed):
+    random = np.random.default_rng(seed)
+    age = (1.05 + 0.1 * random.random((80, 120))).astype(np.float32)
+    row, column = random.integers(10, 70), random.integers(10, 110)
+    age[row - 4 : row + 5, column - 4 : column + 5] = 1.3
+    out = _grown(age)
+    assert out[row, column]
+    assert 0.05 < out.mean() <= 0.1
+    assert _grown(age + 0.4).all()
 
 
 @settings(max_examples=10, deadline=None)
@@ -154,12 +167,21 @@ def test_where_a_hole_crosses_the_skyline_what_is_copied_decides_where_it_runs(a
 
 @settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
-def test_thresholds_are_about_one_and_the_seed_s_own(atlas, seed):
+def test_thresholds_are_about_one_or_more_and_the_seed_s_own(atlas, seed):
     factors = thresholds(atlas, seed)
     assert factors.shape == (HEIGHT, 2 * WIDTH)
     assert factors.min() >= 0.75
-    assert factors.max() <= 1.25
+    assert factors.max() <= 1.25 * 2.5
     assert np.array_equal(factors, thresholds(atlas, seed))
+
+
+def test_smooth_land_lasts_longer_than_rough():
+    image = np.full((HEIGHT, WIDTH, 3), 120, np.uint8)
+    image[:, WIDTH // 2 :] += np.random.default_rng(0).integers(0, 60, (HEIGHT, WIDTH // 2, 1), np.uint8)
+    factors = thresholds(Atlas.of([replace(landlocked(PHOTO), image=image)], WIDTH), 0)[:, :WIDTH]
+    smooth, rough = factors[:, : WIDTH // 2 - 12], factors[:, WIDTH // 2 + 12 :]
+    assert smooth.min() >= 0.75 * 2.5
+    assert rough.max() <= 1.25
 
 
 def ground(height: float):
