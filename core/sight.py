@@ -28,9 +28,7 @@ LOOK_TICKS = 12  # ten times a second
 TRACK_TICKS = 12  # between poses that are saved
 _MESH = 128, 80  # columns, rows of the geometry that is looked at: a look takes 1.3 ms instead of 6.8
 FADE_SECONDS = 0.25  # a new keyframe fades in over this time: shorter pops, longer ghosts in a fast turn
-_SWAP_SECONDS = (
-    0.6  # over this it would if all changed: behind a wall another scene begins; longer, and the old one lies behind the camera
-)
+_SWAP_SECONDS = 0.6  # over this if all changes, as behind a wall; longer, and what was before lies behind the camera
 _CHANGED = 0.3  # of log disparity: more is another thing
 _HOLD_SECONDS = 0.5  # the shown keyframes stay at least this long, as every fade costs a second resolve and a second layer,
 _HOLES = 0.01  # unless more than this share of the view is holes

@@ -36,12 +36,7 @@ _ALIKE = 0.5  # of log disparity by which that may differ from what is behind th
 _VAGUE = 3.0  # pixels over which a skyline in a hole is unsure
 _SKYLINE = 5  # pixels: smaller teeth of a new skyline are left out
 _RIM = 2  # pixels by which patches at the skyline go on into the sky
-_HOLD = (
-    0.8,
-    0.5,
-    0.6,
-    0.15,
-)  # trust from which the tone holds old colours best, and up to which not; how well, and how well in holes
+_HOLD = 0.8, 0.5, 0.6, 0.15  # trust from which the tone holds old colours, from which not at all; how well, and in holes
 _FADE, _WIDE = 0.06, 8.0  # share of the tone, averaged over so many pixels, that goes from keyframe to keyframe
 _PULL, _MOST = 0.2, 0.02  # share of the way back to the photo's mean colour of land that new land takes, and most of that
 _REACH = 3.0, 6.0, 12.0  # pixels over which the tone does: where old colours are trusted, more where they are not, in holes

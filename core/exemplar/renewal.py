@@ -28,19 +28,13 @@ _LEAST_DOWN, _LOW_GROUND = 0.12, 30.0  # tangent of rays that see the ground, an
 _GROUND = 0.6  # of the disparity of that ground
 _ISLAND, _CRACK = 0.002, 0.01  # of the view: land in the sky, and sky in the land, smaller than this are no such things
 _FRAGMENT, _BEFORE = 15, 1.3  # pixels, and ratio of disparities: what is left of something near that has worn to pieces
-_WORN = 1.5  # octaves of magnification from which land is renewed
-_STREAKED = 1.3  # octaves between both axes from which it is
-_VARIED, _CELL = (
-    0.25,
-    16,
-)  # share by which these vary, by place in the photo, pixels: no front is seen, and no patch is cut in two
-_FINE, _SMOOTH, _LASTS = (
-    1.5,
-    (0.004, 0.012),
-    1.5,
-)  # pixels up to which detail is fine, its deviation in smooth land, which lasts so much longer
+_WORN = 1.65  # octaves of magnification from which land is renewed
+_STREAKED = 1.4  # octaves between both axes from which it is
+_VARIED, _CELL = 0.15, 16  # share by which these vary, by place in the photo, pixels: no front is seen
+_FINE, _SMOOTH = 1.5, (0.004, 0.012)  # pixels up to which detail is fine, and its deviation in smooth land and in rough
+_LASTS = 1.5  # times as long again that smooth land lasts
 _DUE, _AROUND = 0.7, 41  # share of that from which land is renewed with what is renewed within so many pixels, square
-_MOST, _OVERDUE = 0.1, 1.4  # of the view, most that is renewed at once but for what is spent as many times over
+_MOST, _OVERDUE = 0.06, 1.4  # of the view, most that is renewed at once but for what is spent as many times over
 _OPENED, _CLOSED = 5, 11  # pixels: smaller spots are left alone, gaps between others renewed with them
 BELIEVED, _DOUBT, _EVEN = 0.8, 0.9, 0.4  # trust in worn land, and its decay by octaves of streaking beyond this many
 _APPROACH = 1.0, 0.5  # decay by octaves that land has come nearer than where it was copied from, beyond so many
