@@ -93,9 +93,9 @@ def test_sharp_known_pixels_keep_their_source():
 
 @pytest.mark.parametrize("worn", [False, True])
 def test_new_land_is_copied_from_whole_pixels_of_the_photo_s_land(view, worn):
-    """Whether it was a hole or is magnified four times."""
+    """Whether it was a hole or is magnified far."""
     if worn:
-        view = flown(PHOTO, PHOTO, PHOTO.camera.through(PHOTO.camera.intrinsics.spanning(0.15)), SIZE)
+        view = flown(PHOTO, PHOTO, PHOTO.camera.through(PHOTO.camera.intrinsics.spanning(0.02)), SIZE)
     generator = begun()
     refined = generator(view)
     source, _ = carried(view, refined.look.atlas)
@@ -109,7 +109,7 @@ def test_new_land_is_copied_from_whole_pixels_of_the_photo_s_land(view, worn):
 
 def test_what_is_worn_keeps_its_colours_where_they_are_trusted():
     """Whatever it is copied from: a view that is a little redder is renewed to one that is, by most of it."""
-    view = flown(PHOTO, PHOTO, PHOTO.camera.through(PHOTO.camera.intrinsics.spanning(0.15)), SIZE)
+    view = flown(PHOTO, PHOTO, PHOTO.camera.through(PHOTO.camera.intrinsics.spanning(0.02)), SIZE)
     redder = replace(view, image=np.clip(view.image + np.float32((0.1, 0.0, 0.0)), 0.0, 1.0))
     generator = begun()
     gain = (generator(redder).image - generator(view).image).mean(axis=(0, 1))

@@ -62,7 +62,7 @@ def test_streaked_land_is_renewed(atlas):
 
 def test_what_is_due_is_renewed_with_what_is_spent_beside_it():
     """Whole patches, seldom: nothing far away, nothing that is not due, and no speck begins."""
-    age = np.zeros((80, 120), np.float32)
+    age = np.zeros((160, 240), np.float32)
     age[20:70, 20:110] = 0.9
     age[30:40, 30:40] = 1.1
     age[60, 100] = 1.1
