@@ -29,7 +29,7 @@ TRACK_TICKS = 12  # between poses that are saved
 _MESH = 128, 80  # columns, rows of the geometry that is looked at: a look takes 1.3 ms instead of 6.8
 FADE_SECONDS = 0.25  # a new keyframe fades in over this time: shorter pops, longer ghosts in a fast turn
 _SWAP_SECONDS = 0.6  # over this if all changes, as behind a wall; longer, and what was before lies behind the camera
-_CHANGED = 0.3  # of log disparity: more is another thing
+_APART = 0.3  # of log disparity: more is another thing
 _HOLD_SECONDS = 0.5  # the shown keyframes stay at least this long, as every fade costs a second resolve and a second layer,
 _HOLES = 0.01  # unless more than this share of the view is holes
 _AT_HOME = 1e-6  # scene units and radians: closer than this to the photo's own pose the photo alone is shown
@@ -44,7 +44,7 @@ class Sight:
         self.surroundings: Surroundings | None = None  # None before the first look
         self._world, self._warper = world, CpuWarper(threads=1)
         self._changed = -math.inf  # tick of the last change of what is shown
-        self._fading = FADE_SECONDS
+        self._fading = FADE_SECONDS  # how long that takes to come in
         self._holed = False
         self._thinned: dict[Keyframe, Keyframe] = {}
         self._looked: tuple[Camera, tuple[Keyframe, ...]] | None = None  # from where, at what
@@ -62,7 +62,7 @@ class Sight:
             self._looked = camera, self.shown
             before, self.surroundings = self.surroundings, self.look(camera)
             if before is not None and self._changed == tick:
-                self._fading = FADE_SECONDS + (_SWAP_SECONDS - FADE_SECONDS) * _changed(before, self.surroundings)
+                self._fading = FADE_SECONDS + (_SWAP_SECONDS - FADE_SECONDS) * _replaced(before, self.surroundings)
             self._holed = float(self.surroundings.covered.mean()) < 1.0 - _HOLES
 
     def _choose(self, tick: int, camera: Camera) -> None:
@@ -81,11 +81,11 @@ class Sight:
         return coarse(Layer(keyframes, self._warper.warp([keyframes], camera, THIN)[0]))
 
 
-def _changed(before: Surroundings, after: Surroundings) -> float:
+def _replaced(before: Surroundings, after: Surroundings) -> float:
     """Share of what is seen that is another thing than before, [0, 1]."""
     seen = before.covered & after.covered
-    apart = np.abs(np.diff(np.log(np.maximum([before.disparity, after.disparity], 0.01)), axis=0)[0])
-    return float((apart[seen] > _CHANGED).mean()) if seen.any() else 0.0
+    apart = np.abs(np.log(np.maximum(after.disparity, 0.01) / np.maximum(before.disparity, 0.01)))
+    return float((apart[seen] > _APART).mean()) if seen.any() else 0.0
 
 
 def thinned(keyframe: Keyframe) -> Keyframe:
