@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
     Bytes: TypeAlias = NDArray[np.uint8]
     Floats: TypeAlias = NDArray[np.float32]
+    Numbers: TypeAlias = NDArray[np.int32]
     Pair: TypeAlias = tuple[int, int]
     Box: TypeAlias = tuple[int, int, int, int]  # top, bottom, left, right
     Seconds: TypeAlias = tuple[NDArray[np.int32], Floats, Floats]  # index, other, share, as ``trace`` has them
+    Room: TypeAlias = tuple[Numbers, Floats, Floats, Floats, Floats]  # for what ``_between`` works out
 
 COHERENT = 2.5  # pixels by which positions of neighbours differ at most within one patch
 LEAST = 0.06  # weight from which a second patch is mixed into a pixel, with squares of weights
@@ -53,10 +55,71 @@ def _slope(source: Floats, y: int, x: int, dy: int, dx: int, c: int) -> np.float
     return total / np.float32(count)
 
 
+@njit(nogil=True, cache=True, inline="always")
+def _grouped(source: Floats, y: int, x: int, groups: Numbers) -> None:
+    """Write for 4x4 pixels around a cell, (y, x) its upper left corner, the first of its corners that is of their patch."""
+    h, w = source.shape[0], source.shape[1]
+    for k in range(16):
+        v, u = min(max(y - 1 + (k >> 2), 0), h - 1), min(max(x - 1 + (k & 3), 0), w - 1)
+        groups[k] = -1
+        for i in range(4):
+            n, m = y + (i >> 1), x + (i & 1)
+            apart = np.float32(COHERENT * max(abs(v - n), abs(u - m), 1))
+            if abs(source[v, u, 0] - source[n, m, 0]) <= apart and abs(source[v, u, 1] - source[n, m, 1]) <= apart:
+                groups[k] = i
+                break
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _spline(a: np.float32, out: Floats) -> None:
+    """Weights (4,) of a cubic B-spline at ``a`` between the second and the third of four pixels."""
+    one, sixth = np.float32(1.0), np.float32(1.0 / 6.0)
+    b = one - a
+    out[0], out[3] = b * b * b * sixth, a * a * a * sixth
+    out[1], out[2] = b - out[0] - out[0] + out[3], a - out[3] - out[3] + out[0]
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _ballot(groups: Numbers, down: Floats, out: Floats) -> None:
+    """Add up the rows' weights ``down`` (4,) by group and column, (4, 4): the pixels around a cell vote on whose patch goes on.
+
+    So borders between patches are smooth. Those of the nearest pixels were stairs, larger with each keyframe that carried them.
+    """
+    out[:] = np.float32(0.0)
+    for k in range(16):
+        if groups[k] >= 0:
+            out[groups[k], k & 3] += down[k >> 2]
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _elected(ballot: Floats, across: Floats, but: int) -> tuple[int, np.float32]:
+    """Return the group that has most votes where columns weigh ``across`` (4,), ``but`` left out, and how many."""
+    group, most = -1, np.float32(-1.0)
+    for g in range(4):
+        votes = np.float32(0.0)
+        for c in range(4):
+            votes += ballot[g, c] * across[c]
+        if g != but and votes > most:
+            group, most = g, votes
+    return group, most
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _nearest(groups: Numbers, group: int, a: np.float32, b: np.float32) -> int:
+    """Return the corner of a cell that is in ``group`` and nearest to (a, b)."""
+    best, corner = np.float32(-1.0), group
+    for i in range(4):
+        weight = (a if i & 1 else np.float32(1.0) - a) * (b if i >> 1 else np.float32(1.0) - b)
+        if groups[5 + (i & 1) + 4 * (i >> 1)] == group and weight > best:
+            best, corner = weight, i
+    return corner
+
+
 @njit(nogil=True, cache=True)
 def gathered(source: Floats, extra: Floats, uv: Floats, wanted: NDArray[np.bool_], out: Floats, more: Floats) -> None:
     """Carry ``source`` (h, w, 2) and ``extra`` (h, w, c) of a keyframe to the pixels ``wanted`` that see it at ``uv``."""
     h, w = source.shape[0], source.shape[1]
+    groups, ballot, weights = np.empty(16, np.int32), np.empty((4, 4), np.float32), np.empty(4, np.float32)
     for row in range(uv.shape[0]):
         for column in range(uv.shape[1]):
             if not wanted[row, column]:
@@ -75,7 +138,12 @@ def gathered(source: Floats, extra: Floats, uv: Floats, wanted: NDArray[np.bool_
                     low = extra[y + 1, x, c] + a * (extra[y + 1, x + 1, c] - extra[y + 1, x, c])
                     more[row, column, c] = top + b * (low - top)
             else:  # the tone steps where patches meet
-                ny, nx = y + int(b >= 0.5), x + int(a >= 0.5)
+                _grouped(source, y, x, groups)
+                _spline(b, weights)
+                _ballot(groups, weights, ballot)
+                _spline(a, weights)
+                corner = _nearest(groups, _elected(ballot, weights, -1)[0], a, b)
+                ny, nx = y + (corner >> 1), x + (corner & 1)
                 for c in range(2):
                     out[row, column, c] = (
                         source[ny, nx, c]
@@ -119,41 +187,42 @@ def _within(source: Floats, cell: Pair, box: Box, scale: int, place: Floats) -> 
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _between(source: Floats, cell: Pair, box: Box, scale: int, place: Floats, seconds: Seconds, count: int) -> int:
+def _between(source: Floats, cell: Pair, box: Box, scale: int, place: Floats, seconds: Seconds, count: int, room: Room) -> int:
     """Trace what lies between four pixels of several patches; list the seconds after the first ``count``, return how many."""
     index, other, share = seconds
     one, none, middle = np.float32(1.0), np.float32(0.0), np.float32(0.5)
     fine = one / np.float32(scale)
     y, x = cell
-    slopes = np.empty((4, 4), np.float32)
+    groups, ballot, weights, slopes, across = room
+    _grouped(source, y, x, groups)
+    for i in range(box[3] - box[2]):
+        _spline(min(max((np.float32(box[2] + i) + middle) * fine - middle - np.float32(x), none), one), across[i])
     for i in range(4):
         for k in range(4):
             slopes[i, k] = _slope(source, y + (i >> 1), x + (i & 1), k >> 1, 1 - (k >> 1), k & 1)
     for row in range(box[0], box[1]):
         fy = (np.float32(row) + middle) * fine - middle - np.float32(y)
         b = min(max(fy, none), one)
+        _spline(b, weights)
+        _ballot(groups, weights, ballot)
         for column in range(box[2], box[3]):
             fx = (np.float32(column) + middle) * fine - middle - np.float32(x)
             a = min(max(fx, none), one)
-            first = 2 * int(b > middle) + int(a > middle)
-            n, m = y + (first >> 1), x + (first & 1)
+            group, most = _elected(ballot, across[column - box[2]], -1)
+            first = _nearest(groups, group, a, b)
             u, v = fx - np.float32(first & 1), fy - np.float32(first >> 1)
+            n, m = y + (first >> 1), x + (first & 1)
             place[row, column, 0] = source[n, m, 0] + u * slopes[first, 0] + v * slopes[first, 2]
             place[row, column, 1] = source[n, m, 1] + u * slopes[first, 1] + v * slopes[first, 3]
-            most, second = none, -1
-            for i in range(4):
-                if i != first and not _near(source, n, m, y + (i >> 1), x + (i & 1)):
-                    weight = (a if i & 1 else one - a) * (b if i >> 1 else one - b)
-                    if weight > most:
-                        most, second = weight, i
-            if most > np.float32(LEAST):
-                weight = (a if first & 1 else one - a) * (b if first >> 1 else one - b)
+            group, less = _elected(ballot, across[column - box[2]], group)
+            if less > np.float32(LEAST) * most:
+                second = _nearest(groups, group, a, b)
                 u, v = fx - np.float32(second & 1), fy - np.float32(second >> 1)
                 n, m = y + (second >> 1), x + (second & 1)
                 index[count] = row * scale * source.shape[1] + column
                 other[count, 0] = source[n, m, 0] + u * slopes[second, 0] + v * slopes[second, 2]
                 other[count, 1] = source[n, m, 1] + u * slopes[second, 1] + v * slopes[second, 3]
-                share[count] = most * most / (most * most + weight * weight)
+                share[count] = less * less / (less * less + most * most)
                 count += 1
     return count
 
@@ -162,12 +231,15 @@ def _between(source: Floats, cell: Pair, box: Box, scale: int, place: Floats, se
 def trace(source: Floats, scale: int, place: Floats, index: NDArray[np.int32], other: Floats, share: Floats) -> int:
     """Trace ``source`` (h, w, 2) ``scale`` times as finely, into ``place`` (scale h, scale w, 2).
 
-    Within a patch positions are interpolated. Between patches each pixel goes on with the patch of the nearest, and those that a
-    second one reaches are listed: flat ``index`` of the pixel, its position there (n, 2), and what ``share`` of it shows that.
+    Within a patch positions are interpolated. Between patches each pixel goes on with the one that has most votes around, and
+    those that a second one reaches are listed: flat ``index`` of the pixel, its position there (n, 2), and what ``share`` of it
+    shows that.
     Returns how many there are.
     """
     h, w = source.shape[0], source.shape[1]
     half, count = scale // 2, 0
+    four, square = np.empty(4, np.float32), np.empty((4, 4), np.float32)
+    room = (np.empty(16, np.int32), square, four, np.empty((4, 4), np.float32), np.empty((scale, 4), np.float32))
     for cy in range(-1, h):
         y = min(max(cy, 0), h - 2)
         top, bottom = max(scale * cy + half, 0), min(scale * (cy + 1) + half, scale * h)
@@ -178,7 +250,7 @@ def trace(source: Floats, scale: int, place: Floats, index: NDArray[np.int32], o
             if _whole(source, y, x):
                 _within(source, (y, x), box, scale, place)
             else:
-                count = _between(source, (y, x), box, scale, place, (index, other, share), count)
+                count = _between(source, (y, x), box, scale, place, (index, other, share), count, room)
     return count
 
 

@@ -124,7 +124,7 @@ def test_one_patch_is_traced_bilinearly(size, scale, step):
 
 @settings(max_examples=25, deadline=None)
 @given(SIZES, st.integers(1, 5), st.integers(0, 99), st.integers(1, 6))
-def test_every_pixel_goes_on_with_the_nearest_patch_and_a_second_has_less_of_it(size, scale, seed, tile):
+def test_every_pixel_goes_on_with_a_patch_and_a_second_has_less_of_it(size, scale, seed, tile):
     source, moves = patchwork(*size, seed, tile)
     place, index, other, share = traced(source, scale)
     fine = here(scale * size[0], scale * size[1]) / np.float32(scale)
@@ -137,6 +137,44 @@ def test_every_pixel_goes_on_with_the_nearest_patch_and_a_second_has_less_of_it(
     assert len(np.unique(index)) == len(index)
     assert (share > 0.0).all()
     assert (share <= 0.5 + 1e-6).all()
+
+
+def disc(size=24, radius=7.0):
+    source = here(size, size)
+    inside = np.hypot(*np.moveaxis(source - 0.5 * size, -1, 0)) < radius
+    source[inside] += 100.0
+    return source
+
+
+def unround(inside, radius):
+    """How far the border of a disc is from a circle, in shares of a pixel of 24 across."""
+    scale = len(inside) / 24
+    y, x = np.nonzero(inside & ~(np.roll(inside, 1, 0) & np.roll(inside, -1, 0) & np.roll(inside, 1, 1) & np.roll(inside, -1, 1)))
+    away = np.hypot((x + 0.5) / scale - 12.0, (y + 0.5) / scale - 12.0)
+    return np.abs(away - radius).max()
+
+
+def test_a_magnified_border_is_smooth():
+    """A disc stays round where the nearest pixels would show stairs."""
+    place, _, _, _ = traced(disc(), 8)
+    smooth = unround(place[..., 0] > 60.0, 7.0)
+    nearest = unround(np.kron(disc()[..., 0] > 60.0, np.ones((8, 8), bool)), 7.0)
+    assert smooth < 0.5 < nearest
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_border_stays_smooth_however_often_it_is_carried(times):
+    source, zoom = disc(radius=4.0), 2.0 ** (1.0 / times)
+    for _ in range(times):
+        uv = 0.5 + (here(24, 24) / np.float32(24) - 0.5) / np.float32(zoom)
+        source = carried(source, uv)[0]
+    assert unround(source[..., 0] > 60.0, 8.0) < 1.0
+
+
+def test_a_speck_is_outvoted():
+    source = here(12, 12)
+    source[6, 6] += 100.0
+    assert traced(source, 4)[0].max() < 60.0
 
 
 def test_positions_that_differ_by_less_than_a_border_are_one_patch():
