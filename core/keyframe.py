@@ -40,8 +40,8 @@ class Look(Protocol):
         """Memory held, bytes."""
         ...
 
-    def picture(self, camera: Camera, sky: NDArray[np.float32], scale: int) -> NDArray[np.uint8]:
-        """Return colours and sky (scale h, scale w, 4) as ``camera`` sees them; ``sky`` (h, w) in [0, 1]."""
+    def picture(self, keyframe: Keyframe, scale: int) -> NDArray[np.uint8]:
+        """Return colours and sky (scale h, scale w, 4) of ``keyframe``, (h, w), whose look this is."""
         ...
 
 
@@ -71,7 +71,7 @@ class Keyframe:
     @property
     def finest(self) -> NDArray[np.uint8]:
         """The picture as finely as it counts, (h, ``columns``, 3); made anew each time where it is found in the photo."""
-        return self.image if self.look is None else self.look.picture(self.camera, self.sky, FINER)[..., :3]
+        return self.image if self.look is None else self.look.picture(self, FINER)[..., :3]
 
     @property
     def shown_size(self) -> tuple[int, int]:

@@ -41,7 +41,7 @@ def shown(keyframe: Keyframe) -> Levels:
     if keyframe.look is None:
         return texels(keyframe)
     if keyframe not in _shown:
-        picture = keyframe.look.picture(keyframe.camera, keyframe.sky, keyframe.magnification)
+        picture = keyframe.look.picture(keyframe, keyframe.magnification)
         picture[..., 3] = _FIRM[picture[..., 3]]
         _shown[keyframe] = halvings(picture, SHORTEST)
     return _shown[keyframe]

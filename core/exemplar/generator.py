@@ -14,7 +14,7 @@ from core.exemplar.atlas import Atlas
 from core.exemplar.levels import guide
 from core.exemplar.look import CopiedLook
 from core.exemplar.renewal import BELIEVED, Renewal, ground_of, grounded, raised, thresholds, tidied
-from core.exemplar.sampling import gathered
+from core.exemplar.sampling import Patches, gathered
 from core.exemplar.synthesis import Synthesis, Wanted
 from core.exemplar.tone import LARGEST, Linked, toned
 from core.generator import RefinedView
@@ -119,7 +119,9 @@ class _Prepared:
         self.ground = ground_of(photo)
         few, seen = np.zeros((2, 2, 3), np.float32), np.zeros((2, 2), np.bool_)
         places = np.zeros((2, 2, 2), np.float32)
-        gathered(places, few, places, seen, places, few)  # compiled now and not in flight, when the first keyframe is carried
+        gathered(
+            Patches(places, few[..., 0].copy()), few, places, seen, places, few
+        )  # compiled now and not in flight, when the first keyframe is carried
         land = self.atlas.sky < SKY
         self.colour = np.asarray(self.atlas.colours[land if land.any() else ~land].mean(axis=0) / 255.0, np.float32)
 
@@ -156,7 +158,8 @@ def carried(view: WarpedView, atlas: Atlas) -> tuple[Floats, Floats]:
     for slot, keyframe in enumerate(view.layer.keyframes):
         seen = lookup.slot == slot
         if isinstance(keyframe.look, CopiedLook):
-            gathered(keyframe.look.positions, keyframe.look.tones, lookup.uv, seen, source, tone)
+            patches = Patches(keyframe.look.positions, keyframe.disparity)
+            gathered(patches, keyframe.look.tones, lookup.uv, seen, source, tone)
         else:
             source[seen] = lookup.uv[seen] * np.array(atlas.size, np.float32)
     return source, tone

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from core.exemplar.sampling import mix, show_sky, trace
+from core.exemplar.sampling import Patches, mix, show_sky, trace
 from core.exemplar.tone import LARGEST
 from core.keyframe import eight_bit
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from core.camera import Camera
     from core.exemplar.atlas import Atlas
+    from core.keyframe import Keyframe
     from core.sky import Dome
 
     Bytes = NDArray[np.uint8]
@@ -60,13 +61,14 @@ class CopiedLook:
         """The tone, (h, w, 3) in [-LARGEST, LARGEST]."""
         return np.asarray(self.tone * np.float32(LARGEST / 127.0), np.float32)
 
-    def picture(self, camera: Camera, sky: Floats, scale: int) -> Bytes:
-        """Return colours and sky (scale h, scale w, 4) as ``camera`` sees them; ``sky`` (h, w) in [0, 1]."""
+    def picture(self, keyframe: Keyframe, scale: int) -> Bytes:
+        """Return colours and sky (scale h, scale w, 4) of ``keyframe``, whose look this is."""
+        sky = keyframe.sky
         height, width = sky.shape
         size = scale * width, scale * height
-        positions = self.positions
-        out = magnified(self.atlas, positions, scale)
-        other = (sky - self.atlas.sky_at(positions))[..., None]
+        patches = Patches(self.positions, keyframe.disparity)
+        out = magnified(self.atlas, patches, scale)
+        other = (sky - self.atlas.sky_at(patches.source))[..., None]
         extra = np.rint(255.0 * np.concatenate([self.tones, other], axis=2)).astype(np.int16)
         out = np.asarray(cv2.add(out, cv2.resize(extra, size, interpolation=cv2.INTER_LINEAR), dtype=cv2.CV_8U), np.uint8)
         # no specks in the sky and no cracks in the land: alpha stays within that of the pixels around
@@ -75,7 +77,7 @@ class CopiedLook:
             for part in (cv2.erode(sky, _BESIDE), cv2.dilate(sky, _BESIDE))
         )
         out[..., 3] = np.clip(out[..., 3], least, most)
-        self._before_sky(out, camera, (width, height))
+        self._before_sky(out, keyframe.camera, (width, height))
         return out
 
     def _before_sky(self, picture: Bytes, camera: Camera, coarse: tuple[int, int]) -> None:
@@ -97,13 +99,13 @@ class CopiedLook:
         flat[index, :3] = np.rint(land + share * (sky - land))
 
 
-def magnified(atlas: Atlas, source: Floats, scale: int) -> Bytes:
-    """Colours and sky (scale h, scale w, 4) of the photo at ``source`` (h, w, 2), patches mixed across their seams."""
-    height, width = source.shape[0] * scale, source.shape[1] * scale
+def magnified(atlas: Atlas, patches: Patches, scale: int) -> Bytes:
+    """Colours and sky (scale h, scale w, 4) of the photo at ``patches`` (h, w), mixed across their seams."""
+    height, width = (scale * side for side in patches.disparity.shape)
     place = np.empty((height, width, 2), np.float32)
     index = np.empty(height * width, np.int32)
     other, share = np.empty((len(index), 2), np.float32), np.empty(len(index), np.float32)
-    count = trace(source, scale, place, index, other, share)
+    count = trace(patches, scale, place, index, other, share)
     level = atlas.level(scale)
     out = atlas.read(place, level)
     if count:

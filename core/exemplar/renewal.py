@@ -12,7 +12,7 @@ import numpy as np
 from core.classical.detail import blurred
 from core.classical.fill import SKY
 from core.exemplar.atlas import unfolded
-from core.exemplar.sampling import stretches
+from core.exemplar.sampling import borders, stretches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,6 +31,7 @@ _FRAGMENT, _BEFORE = 15, 1.3  # pixels, and ratio of disparities: what is left o
 _WORN = 1.65  # octaves of magnification from which land is renewed
 _STREAKED = 1.4  # octaves between both axes from which it is
 _VARIED, _CELL = 0.15, 16  # share by which these vary, by place in the photo, pixels: no front is seen
+_BROKEN, _WINDOW = 0.4, 9  # share of pixels at a border of patches, in a square window, from which it is
 _FINE, _SMOOTH = 1.5, (0.004, 0.012)  # pixels up to which detail is fine, and its deviation in smooth land and in rough
 _LASTS = 1.5  # times as long again that smooth land lasts
 _DUE, _AROUND = 0.7, 41  # share of that from which land is renewed with what is renewed within so many pixels, square
@@ -66,7 +67,7 @@ class Renewal:
             np.clip(source[..., 0], 0, varied.shape[1] - 1).astype(np.int32),
         ]
         age = np.where(known & land, np.maximum(worn / _WORN, streak / _STREAKED) / limit, np.float32(0.0))
-        spent = _grown(age)
+        spent = _grown(np.maximum(age, _scattered(source, known & land) / _BROKEN))
         holes = ~known & land
         new = (_whole(spent | holes) & land) | holes
         beside_land, beside_sky = (
@@ -133,8 +134,10 @@ def tidied(done: Completion) -> Completion:
     fragment = (done.disparity > _BEFORE * behind) & (done.view.debt > _WORN) & done.view.mask
     fragment = cv2.dilate(fragment.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     sky = np.where(island, np.float32(1.0), np.where(crack, np.float32(0.0), done.sky))
-    beside = cv2.dilate((sky < SKY).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    sky = np.where(beside, sky, np.float32(1.0))  # a soft sky is the dome's
+    land = sky < SKY
+    beside_land, beside_sky = (cv2.dilate(part.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0 for part in (land, ~land))
+    sky = np.where(beside_land, sky, np.float32(1.0))  # a soft sky is the dome's
+    sky = np.where(beside_sky, sky, np.float32(0.0))  # and what stood before it lets none through before land
     view = replace(done.view, mask=done.view.mask & ~(crack | fragment))
     return replace(done, view=view, disparity=np.where(fragment, behind, done.disparity), sky=sky)
 
@@ -159,6 +162,14 @@ def _small(where: Flags, share: float) -> Flags:
     """Return the connected parts of ``where`` (h, w) that are smaller than ``share`` of it all."""
     _, labels, statistics, _ = cv2.connectedComponentsWithStats(where.astype(np.uint8), connectivity=4)
     return where & (np.asarray(statistics)[:, cv2.CC_STAT_AREA][np.asarray(labels)] < share * where.size)
+
+
+def _scattered(source: Floats, land: Flags) -> Floats:
+    """Share (h, w) of the ``land`` around each pixel of it where patches meet: what is left of many is rubble."""
+    meeting, weight = np.zeros(land.shape, np.float32), land.astype(np.float32)
+    borders(source, meeting)
+    sums = [cv2.boxFilter(part, -1, (_WINDOW, _WINDOW)) for part in (meeting * weight, weight)]
+    return np.asarray(weight * sums[0] / np.maximum(sums[1], _WINDOW**-2), np.float32)
 
 
 def _grown(age: Floats) -> Flags:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 from numba import njit
@@ -17,9 +17,18 @@ if TYPE_CHECKING:
     Pair: TypeAlias = tuple[int, int]
     Box: TypeAlias = tuple[int, int, int, int]  # top, bottom, left, right
     Seconds: TypeAlias = tuple[NDArray[np.int32], Floats, Floats]  # index, other, share, as ``trace`` has them
-    Room: TypeAlias = tuple[Numbers, Floats, Floats, Floats, Floats]  # for what ``_between`` works out
+    Room: TypeAlias = tuple[Numbers, Numbers, Floats, Floats, Floats, Floats, Floats]  # for what ``_between`` works out
+
+
+class Patches(NamedTuple):
+    """What a keyframe shows, as a compiled loop takes it."""
+
+    source: Floats  # (h, w, 2) positions in the photo
+    disparity: Floats  # (h, w); says which pixels are one surface
+
 
 COHERENT = 2.5  # pixels by which positions of neighbours differ at most within one patch
+SURFACE = 1.2  # ratio of disparities from which neighbours are no surface
 LEAST = 0.06  # weight from which a second patch is mixed into a pixel, with squares of weights
 
 
@@ -71,6 +80,18 @@ def _grouped(source: Floats, y: int, x: int, groups: Numbers) -> None:
 
 
 @njit(nogil=True, cache=True, inline="always")
+def _apart(disparity: Floats, cell: Pair, corner: int, groups: Numbers) -> None:
+    """Take from the ``groups`` around a ``cell`` what is no surface with a ``corner`` of it: each keeps its own to its rim."""
+    y, x = cell
+    own = disparity[y + (corner >> 1), x + (corner & 1)]
+    for k in range(16):
+        v = min(max(y - 1 + (k >> 2), 0), disparity.shape[0] - 1)
+        u = min(max(x - 1 + (k & 3), 0), disparity.shape[1] - 1)
+        if max(own, disparity[v, u]) > np.float32(SURFACE) * min(own, disparity[v, u]):
+            groups[k] = -1
+
+
+@njit(nogil=True, cache=True, inline="always")
 def _spline(a: np.float32, out: Floats) -> None:
     """Weights (4,) of a cubic B-spline at ``a`` between the second and the third of four pixels."""
     one, sixth = np.float32(1.0), np.float32(1.0 / 6.0)
@@ -92,13 +113,20 @@ def _ballot(groups: Numbers, down: Floats, out: Floats) -> None:
 
 
 @njit(nogil=True, cache=True, inline="always")
+def _votes(ballot: Floats, across: Floats, group: int) -> np.float32:
+    """How many votes a ``group`` has where columns weigh ``across`` (4,)."""
+    votes = np.float32(0.0)
+    for c in range(4):
+        votes += ballot[group, c] * across[c]
+    return votes
+
+
+@njit(nogil=True, cache=True, inline="always")
 def _elected(ballot: Floats, across: Floats, but: int) -> tuple[int, np.float32]:
     """Return the group that has most votes where columns weigh ``across`` (4,), ``but`` left out, and how many."""
     group, most = -1, np.float32(-1.0)
     for g in range(4):
-        votes = np.float32(0.0)
-        for c in range(4):
-            votes += ballot[g, c] * across[c]
+        votes = _votes(ballot, across, g)
         if g != but and votes > most:
             group, most = g, votes
     return group, most
@@ -116,9 +144,9 @@ def _nearest(groups: Numbers, group: int, a: np.float32, b: np.float32) -> int:
 
 
 @njit(nogil=True, cache=True)
-def gathered(source: Floats, extra: Floats, uv: Floats, wanted: NDArray[np.bool_], out: Floats, more: Floats) -> None:
-    """Carry ``source`` (h, w, 2) and ``extra`` (h, w, c) of a keyframe to the pixels ``wanted`` that see it at ``uv``."""
-    h, w = source.shape[0], source.shape[1]
+def gathered(patches: Patches, extra: Floats, uv: Floats, wanted: NDArray[np.bool_], out: Floats, more: Floats) -> None:
+    """Carry the positions ``patches`` of a keyframe and ``extra`` (h, w, c) to the pixels ``wanted`` that see it at ``uv``."""
+    source, h, w = patches.source, patches.source.shape[0], patches.source.shape[1]
     groups, ballot, weights = np.empty(16, np.int32), np.empty((4, 4), np.float32), np.empty(4, np.float32)
     for row in range(uv.shape[0]):
         for column in range(uv.shape[1]):
@@ -139,6 +167,7 @@ def gathered(source: Floats, extra: Floats, uv: Floats, wanted: NDArray[np.bool_
                     more[row, column, c] = top + b * (low - top)
             else:  # the tone steps where patches meet
                 _grouped(source, y, x, groups)
+                _apart(patches.disparity, (y, x), 2 * int(b >= 0.5) + int(a >= 0.5), groups)
                 _spline(b, weights)
                 _ballot(groups, weights, ballot)
                 _spline(a, weights)
@@ -168,6 +197,16 @@ def stretches(source: Floats, out: Floats) -> None:
             out[y, x, 1] = -math.log2(larger)
 
 
+@njit(nogil=True, cache=True)
+def borders(source: Floats, out: Floats) -> None:
+    """Write 1 where a pixel and those to its right and below are not of one patch, (h, w), and else 0."""
+    out[:] = np.float32(0.0)
+    for y in range(source.shape[0] - 1):
+        for x in range(source.shape[1] - 1):
+            if not _whole(source, y, x):
+                out[y, x] = np.float32(1.0)
+
+
 @njit(nogil=True, cache=True, inline="always")
 def _within(source: Floats, cell: Pair, box: Box, scale: int, place: Floats) -> None:
     """Trace what lies between four pixels of one patch, ``cell`` (y, x) the upper left of them, into ``box`` of ``place``."""
@@ -187,16 +226,17 @@ def _within(source: Floats, cell: Pair, box: Box, scale: int, place: Floats) -> 
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _between(source: Floats, cell: Pair, box: Box, scale: int, place: Floats, seconds: Seconds, count: int, room: Room) -> int:
+def _between(patches: Patches, cell: Pair, box: Box, scale: int, place: Floats, seconds: Seconds, count: int, room: Room) -> int:
     """Trace what lies between four pixels of several patches; list the seconds after the first ``count``, return how many."""
     index, other, share = seconds
+    source = patches.source
     one, none, middle = np.float32(1.0), np.float32(0.0), np.float32(0.5)
     fine = one / np.float32(scale)
     y, x = cell
-    groups, ballot, weights, slopes, across = room
+    groups, own, ballot, all_ballot, weights, slopes, across = room
     _grouped(source, y, x, groups)
-    for i in range(box[3] - box[2]):
-        _spline(min(max((np.float32(box[2] + i) + middle) * fine - middle - np.float32(x), none), one), across[i])
+    for column in range(box[2], box[3]):
+        _spline(min(max((np.float32(column) + middle) * fine - middle - np.float32(x), none), one), across[column - box[2]])
     for i in range(4):
         for k in range(4):
             slopes[i, k] = _slope(source, y + (i >> 1), x + (i & 1), k >> 1, 1 - (k >> 1), k & 1)
@@ -204,17 +244,25 @@ def _between(source: Floats, cell: Pair, box: Box, scale: int, place: Floats, se
         fy = (np.float32(row) + middle) * fine - middle - np.float32(y)
         b = min(max(fy, none), one)
         _spline(b, weights)
-        _ballot(groups, weights, ballot)
+        _ballot(groups, weights, all_ballot)
+        nearest = -1
         for column in range(box[2], box[3]):
             fx = (np.float32(column) + middle) * fine - middle - np.float32(x)
             a = min(max(fx, none), one)
-            group, most = _elected(ballot, across[column - box[2]], -1)
+            corner = 2 * int(b > middle) + int(a > middle)
+            if corner != nearest:
+                nearest = corner
+                own[:] = groups
+                _apart(patches.disparity, cell, corner, own)
+                _ballot(own, weights, ballot)
+            group = _elected(ballot, across[column - box[2]], -1)[0]
             first = _nearest(groups, group, a, b)
             u, v = fx - np.float32(first & 1), fy - np.float32(first >> 1)
             n, m = y + (first >> 1), x + (first & 1)
             place[row, column, 0] = source[n, m, 0] + u * slopes[first, 0] + v * slopes[first, 2]
             place[row, column, 1] = source[n, m, 1] + u * slopes[first, 1] + v * slopes[first, 3]
-            group, less = _elected(ballot, across[column - box[2]], group)
+            most = _votes(all_ballot, across[column - box[2]], group)
+            group, less = _elected(all_ballot, across[column - box[2]], group)
             if less > np.float32(LEAST) * most:
                 second = _nearest(groups, group, a, b)
                 u, v = fx - np.float32(second & 1), fy - np.float32(second >> 1)
@@ -222,24 +270,24 @@ def _between(source: Floats, cell: Pair, box: Box, scale: int, place: Floats, se
                 index[count] = row * scale * source.shape[1] + column
                 other[count, 0] = source[n, m, 0] + u * slopes[second, 0] + v * slopes[second, 2]
                 other[count, 1] = source[n, m, 1] + u * slopes[second, 1] + v * slopes[second, 3]
-                share[count] = less * less / (less * less + most * most)
+                share[count] = min(less * less / (less * less + most * most), middle)
                 count += 1
     return count
 
 
 @njit(nogil=True, cache=True)
-def trace(source: Floats, scale: int, place: Floats, index: NDArray[np.int32], other: Floats, share: Floats) -> int:
-    """Trace ``source`` (h, w, 2) ``scale`` times as finely, into ``place`` (scale h, scale w, 2).
+def trace(patches: Patches, scale: int, place: Floats, index: NDArray[np.int32], other: Floats, share: Floats) -> int:
+    """Trace the positions ``patches`` (h, w, 2) ``scale`` times as finely, into ``place`` (scale h, scale w, 2).
 
-    Within a patch positions are interpolated. Between patches each pixel goes on with the one that has most votes around, and
-    those that a second one reaches are listed: flat ``index`` of the pixel, its position there (n, 2), and what ``share`` of it
-    shows that.
+    Within a patch positions are interpolated. Between patches each pixel goes on with the one that has most votes around on its
+    surface, and those that a second one reaches are listed: flat ``index`` of the pixel, its position there (n, 2), and what
+    ``share`` of it shows that.
     Returns how many there are.
     """
-    h, w = source.shape[0], source.shape[1]
+    source, h, w = patches.source, patches.source.shape[0], patches.source.shape[1]
     half, count = scale // 2, 0
-    four, square = np.empty(4, np.float32), np.empty((4, 4), np.float32)
-    room = (np.empty(16, np.int32), square, four, np.empty((4, 4), np.float32), np.empty((scale, 4), np.float32))
+    groups, square = np.empty((2, 16), np.int32), np.empty((3, 4, 4), np.float32)
+    room = (groups[0], groups[1], square[0], square[1], np.empty(4, np.float32), square[2], np.empty((scale, 4), np.float32))
     for cy in range(-1, h):
         y = min(max(cy, 0), h - 2)
         top, bottom = max(scale * cy + half, 0), min(scale * (cy + 1) + half, scale * h)
@@ -250,7 +298,7 @@ def trace(source: Floats, scale: int, place: Floats, index: NDArray[np.int32], o
             if _whole(source, y, x):
                 _within(source, (y, x), box, scale, place)
             else:
-                count = _between(source, (y, x), box, scale, place, (index, other, share), count, room)
+                count = _between(patches, (y, x), box, scale, place, (index, other, share), count, room)
     return count
 
 

@@ -23,10 +23,10 @@ class RedLook:
     def __init__(self) -> None:
         self.asked: list[int] = []
 
-    def picture(self, _camera: object, sky: np.ndarray, scale: int) -> np.ndarray:
+    def picture(self, keyframe: Keyframe, scale: int) -> np.ndarray:
         self.asked.append(scale)
-        red = np.zeros((*sky.shape, 4), np.uint8)
-        red[..., 0], red[..., 3] = 255, np.rint(255.0 * sky)
+        red = np.zeros((*keyframe.sky.shape, 4), np.uint8)
+        red[..., 0], red[..., 3] = 255, np.rint(255.0 * keyframe.sky)
         return np.repeat(np.repeat(red, scale, axis=0), scale, axis=1)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,6 +44,17 @@ def test_alone_the_photo_is_chosen_wherever_one_looks():
     world = World(PHOTO)
     assert world.choose(PHOTO.camera) == (PHOTO,)
     assert world.choose(PHOTO.camera.moved(np.array([0.0, 0.0, 500.0]), turn(yaw=3.0))) == (PHOTO,)
+
+
+def test_the_photo_is_chosen_for_longer_where_it_has_no_sky():
+    """Then it is a wall, and what was made behind it is seen at once when it goes."""
+    lasted = []
+    for photo in (PHOTO, replace(PHOTO, sky=np.zeros_like(PHOTO.sky))):
+        world = World(photo)
+        chosen = [photo in world.choose(camera) for camera in flown(world, 60)]
+        lasted.append(chosen.index(False))
+        assert not any(chosen[lasted[-1] :])
+    assert 5 < lasted[0] < lasted[1]
 
 
 def test_out_and_back_finds_the_photo_first():

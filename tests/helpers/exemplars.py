@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.compose import compose
+from core.exemplar.sampling import Patches
 from core.frame import Layer
 from core.sky import Dome
 from core.warp import make_warper, warp
@@ -22,6 +23,11 @@ def here(width: int, height: int) -> np.ndarray:
     """Every pixel's own centre, (height, width, 2): the positions of a photo that is shown as it is."""
     x, y = np.meshgrid(np.arange(width, dtype=np.float32) + 0.5, np.arange(height, dtype=np.float32) + 0.5)
     return np.stack([x, y], axis=-1)
+
+
+def flat(source: np.ndarray) -> Patches:
+    """The positions ``source`` (height, width, 2), all on one surface."""
+    return Patches(np.ascontiguousarray(source, np.float32), np.full(source.shape[:2], 0.5, np.float32))
 
 
 def patchwork(width: int, height: int, seed: int = 0, tile: int = 5) -> tuple[np.ndarray, np.ndarray]:

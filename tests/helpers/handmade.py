@@ -78,9 +78,9 @@ class StripedLook:
     def __init__(self) -> None:
         self.threads: list[str] = []
 
-    def picture(self, _camera: Camera, sky: np.ndarray, scale: int) -> np.ndarray:
+    def picture(self, keyframe: Keyframe, scale: int) -> np.ndarray:
         self.threads.append(threading.current_thread().name)
-        height, width = scale * sky.shape[0], scale * sky.shape[1]
+        height, width = (scale * side for side in keyframe.sky.shape)
         columns = np.random.default_rng(width).integers(0, 256, (1, width, 3), np.uint8)
         return np.dstack([np.broadcast_to(columns, (height, width, 3)), np.zeros((height, width), np.uint8)])
 

@@ -15,6 +15,7 @@ from core.exemplar.levels import SHUT
 from core.exemplar.renewal import ground_of
 from core.frame import Layer
 from core.keyframe import Keyframe, eight_bit
+from core.refiner import as_keyframe
 
 SIZE = WIDTH, HEIGHT = 128, 80
 PHOTO = keyframe(Camera(LENS), size=(2 * WIDTH, 2 * HEIGHT))
@@ -219,7 +220,7 @@ def test_a_flight_stays_whole_and_owes_little():
         camera = camera.moved(np.array((0.1 * np.sin(step), -0.01, 0.25)), turn(0.05 * np.cos(step)))
         refined = generator(flown(PHOTO, key, camera, SIZE))
         assert sound(refined)
-        assert refined.look.picture(camera, refined.sky, 4).shape == (4 * HEIGHT, 4 * WIDTH, 4)
+        assert refined.look.picture(as_keyframe(camera, refined), 4).shape == (4 * HEIGHT, 4 * WIDTH, 4)
         key = key_of(refined, camera)
     land = refined.sky < 0.5
     assert 0.3 < land.mean() < 0.95

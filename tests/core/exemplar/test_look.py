@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from exemplars import here, landlocked, patchwork
+from exemplars import flat, here, landlocked, patchwork
 from handmade import keyframe
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +20,13 @@ FINE = keyframe(size=(4 * WIDTH, 4 * HEIGHT))
 LAND = landlocked(FINE)
 
 
+def view(sky):
+    """A keyframe with that sky, as the camera of the photo sees it."""
+    return replace(
+        FINE, image=np.zeros((HEIGHT, WIDTH, 3), np.uint8), disparity=np.full((HEIGHT, WIDTH), 0.5, np.float32), sky=sky
+    )
+
+
 @pytest.fixture(scope="module")
 def dome():
     return Dome.of(FINE)
@@ -30,7 +39,7 @@ def land():
 
 def test_the_photo_magnified_is_the_photo(land):
     inner = np.s_[2:-2, 2:-2]
-    picture = magnified(land, here(WIDTH, HEIGHT), 4)
+    picture = magnified(land, flat(here(WIDTH, HEIGHT)), 4)
     assert np.array_equal(picture[inner][..., :3], LAND.image[inner])
 
 
@@ -39,7 +48,7 @@ def test_one_patch_magnified_is_the_photo_resized(scale):
     import cv2
 
     photo = landlocked(keyframe(size=(WIDTH, HEIGHT)))
-    picture = magnified(Atlas.of([photo], WIDTH), here(WIDTH, HEIGHT), scale)
+    picture = magnified(Atlas.of([photo], WIDTH), flat(here(WIDTH, HEIGHT)), scale)
     wanted = cv2.resize(photo.image, (scale * WIDTH, scale * HEIGHT), interpolation=cv2.INTER_LINEAR)
     assert np.abs(picture[..., :3].astype(int) - wanted).max() <= 4  # OpenCV interpolates in steps of 1 / 32 pixel
 
@@ -47,9 +56,9 @@ def test_one_patch_magnified_is_the_photo_resized(scale):
 def test_far_from_seams_patches_are_shown_as_if_alone(land):
     one, other = 0.8 * here(WIDTH, HEIGHT), 0.7 * here(WIDTH, HEIGHT) + np.float32((15.0, 9.0))
     right = np.broadcast_to((np.arange(WIDTH) > 30)[None, :, None], one.shape)
-    mixed = magnified(land, np.where(right, other, one).astype(np.float32), 4)
-    assert np.array_equal(mixed[:, : 4 * 30], magnified(land, one, 4)[:, : 4 * 30])
-    assert np.array_equal(mixed[:, 4 * 32 :], magnified(land, other.astype(np.float32), 4)[:, 4 * 32 :])
+    mixed = magnified(land, flat(np.where(right, other, one)), 4)
+    assert np.array_equal(mixed[:, : 4 * 30], magnified(land, flat(one), 4)[:, : 4 * 30])
+    assert np.array_equal(mixed[:, 4 * 32 :], magnified(land, flat(other), 4)[:, 4 * 32 :])
 
 
 @settings(max_examples=10, deadline=None)
@@ -57,7 +66,7 @@ def test_far_from_seams_patches_are_shown_as_if_alone(land):
 def test_a_plain_photo_is_plain_however_it_is_cut(seed, tile):
     photo = landlocked(keyframe(size=(WIDTH, HEIGHT)))
     photo.image[:] = (40, 130, 220)
-    picture = magnified(Atlas.of([photo], WIDTH), patchwork(WIDTH, HEIGHT, seed, tile)[0], 4)
+    picture = magnified(Atlas.of([photo], WIDTH), flat(patchwork(WIDTH, HEIGHT, seed, tile)[0]), 4)
     assert (picture == (40, 130, 220, 0)).all()
 
 
@@ -82,17 +91,17 @@ def test_seven_bytes_a_pixel_are_enough(land, dome):
 def test_a_tone_shifts_every_colour(land, dome, tone):
     still = np.zeros((HEIGHT, WIDTH), np.float32)
     looks = [CopiedLook.of(land, dome, here(WIDTH, HEIGHT), np.full((HEIGHT, WIDTH, 3), t, np.float32)) for t in (0.0, tone)]
-    bare, toned = (look.picture(LAND.camera, still, SCALE).astype(float) for look in looks)
+    bare, toned = (look.picture(view(still), SCALE).astype(float) for look in looks)
     assert bare.shape == (SCALE * HEIGHT, SCALE * WIDTH, 4)
     assert np.abs(np.clip(bare[..., :3] + 255.0 * tone, 0.0, 255.0) - toned[..., :3]).max() <= 1.0
 
 
 def test_where_all_is_sky_the_dome_is_shown(land, dome):
     look = CopiedLook.of(land, dome, here(WIDTH, HEIGHT), np.zeros((HEIGHT, WIDTH, 3), np.float32))
-    picture = look.picture(FINE.camera, np.ones((HEIGHT, WIDTH), np.float32), SCALE)
+    picture = look.picture(view(np.ones((HEIGHT, WIDTH), np.float32)), SCALE)
     assert (picture[..., 3] == 255).all()
-    view = dome.view(FINE.camera, 4 * WIDTH, 4 * HEIGHT)
-    assert np.abs(picture[..., :3] / 255.0 - view).mean() < 0.02
+    seen = dome.view(FINE.camera, 4 * WIDTH, 4 * HEIGHT)
+    assert np.abs(picture[..., :3] / 255.0 - seen).mean() < 0.02
 
 
 def test_no_specks_of_sky_in_the_land_nor_of_land_in_the_sky(dome):
@@ -101,7 +110,7 @@ def test_no_specks_of_sky_in_the_land_nor_of_land_in_the_sky(dome):
     sky = np.zeros((HEIGHT, WIDTH), np.float32)
     sky[:20] = 1.0
     look = CopiedLook.of(atlas, dome, patchwork(WIDTH, HEIGHT)[0], np.zeros((HEIGHT, WIDTH, 3), np.float32))
-    alpha = look.picture(FINE.camera, sky, SCALE)[..., 3]
+    alpha = look.picture(view(sky), SCALE)[..., 3]
     assert (alpha[: 4 * 18] == 255).all()
     assert (alpha[4 * 22 :] == 0).all()
 
@@ -112,5 +121,5 @@ def test_the_keyframe_s_own_sky_is_shown_wherever_it_is_copied_from(land, dome):
     sky = np.broadcast_to(wave.astype(np.float32), (HEIGHT, WIDTH)).copy()
     for atlas in (land, Atlas.of([FINE], WIDTH)):
         look = CopiedLook.of(atlas, dome, here(WIDTH, HEIGHT), np.zeros((HEIGHT, WIDTH, 3), np.float32))
-        alpha = look.picture(FINE.camera, sky, 2)[40:, :, 3] / 255.0  # below the photo's skyline
+        alpha = look.picture(view(sky), 2)[40:, :, 3] / 255.0  # below the photo's skyline
         assert np.abs(alpha.reshape(-1, 2, WIDTH, 2).mean(axis=(1, 3)) - sky[20:]).max() < 0.02

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from exemplars import here, landlocked
+from exemplars import here, landlocked, patchwork
 from handmade import keyframe, punched, whole_view
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -58,6 +58,14 @@ def test_worn_land_is_renewed_wholly_and_owes_nothing_then(atlas):
 def test_streaked_land_is_renewed(atlas):
     out = renewal(atlas, completed(), here(WIDTH, HEIGHT) * (1.2, 0.01))
     assert out.new[out.land].all()
+
+
+def test_rubble_is_renewed_and_patches_are_not(atlas):
+    """What many patches have left scraps of is laid out anew; large ones stay as they are."""
+    for tile, gone in ((2, True), (16, False)):
+        source = patchwork(WIDTH, HEIGHT, tile=tile)[0] % (WIDTH, HEIGHT)
+        out = renewal(atlas, completed(), source)
+        assert (out.new[out.land].mean() > 0.9) if gone else not out.new.any()
 
 
 def test_what_is_due_is_renewed_with_what_is_spent_beside_it():
@@ -262,6 +270,14 @@ def test_a_soft_sky_away_from_land_is_the_dome_s():
     assert (out.sky[:6] == 1.0).all()
     skyline = np.s_[12:18]
     assert np.array_equal(out.sky[skyline], completed().sky[skyline])
+
+
+def test_land_before_land_lets_no_sky_through():
+    """The rim of a ridge that stood before the sky would be a halo."""
+    spot = np.s_[30:32, 10:40]
+    out = tidied(spoilt(sky=(spot, 0.4)))
+    assert not out.sky[spot].any()
+    assert np.array_equal(out.view.mask, completed().view.mask)
 
 
 def test_what_is_tidy_is_left_alone():

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from exemplars import here, patchwork
+from exemplars import flat, here, patchwork
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.exemplar.sampling import COHERENT, gathered, mix, show_sky, stretches, trace
+from core.exemplar.sampling import COHERENT, Patches, borders, gathered, mix, show_sky, stretches, trace
 
 SIZES = st.tuples(st.integers(2, 20), st.integers(2, 16))
 
@@ -14,7 +14,7 @@ SIZES = st.tuples(st.integers(2, 20), st.integers(2, 16))
 def carried(source, uv, extra=None):
     extra = np.zeros((*source.shape[:2], 1), np.float32) if extra is None else extra
     out, more = np.full((*uv.shape[:2], 2), -1.0, np.float32), np.full((*uv.shape[:2], extra.shape[2]), -1.0, np.float32)
-    gathered(source, extra, uv, np.ones(uv.shape[:2], bool), out, more)
+    gathered(flat(source), extra, uv, np.ones(uv.shape[:2], bool), out, more)
     return out, more
 
 
@@ -23,7 +23,7 @@ def traced(source, scale):
     place = np.full((scale * height, scale * width, 2), np.nan, np.float32)
     index = np.empty(place.size // 2, np.int32)
     other, share = np.empty((len(index), 2), np.float32), np.empty(len(index), np.float32)
-    count = trace(source, scale, place, index, other, share)
+    count = trace(flat(source), scale, place, index, other, share)
     return place, index[:count], other[:count], share[:count]
 
 
@@ -64,7 +64,7 @@ def test_only_what_is_wanted_is_written():
     source, _ = patchwork(16, 8)
     wanted = np.random.default_rng(0).random((8, 16)) < 0.5
     out, more = np.full((8, 16, 2), -1.0, np.float32), np.full((8, 16, 1), -1.0, np.float32)
-    gathered(source, np.zeros((8, 16, 1), np.float32), here(16, 8) / np.float32((16, 8)), wanted, out, more)
+    gathered(flat(source), np.zeros((8, 16, 1), np.float32), here(16, 8) / np.float32((16, 8)), wanted, out, more)
     assert np.array_equal(out, np.where(wanted[..., None], source, -1.0))
     assert np.array_equal(more[..., 0], np.where(wanted, 0.0, -1.0))
 
@@ -104,6 +104,15 @@ def test_copies_are_not_stretched_at_their_borders(tile):
     out = np.ones((20, 30, 2), np.float32)
     stretches(patchwork(30, 20, tile=tile)[0], out)
     assert np.abs(out).max() < 1e-4
+
+
+@pytest.mark.parametrize("tile", [2, 5, 7])
+def test_borders_are_where_patches_meet(tile):
+    out = np.ones((21, 28), np.float32)
+    borders(patchwork(28, 21, tile=tile)[0], out)
+    y, x = np.mgrid[:21, :28]
+    meet = (((y + 1) % tile == 0) | ((x + 1) % tile == 0)) & (y < 20) & (x < 27)
+    assert np.array_equal(out, meet)
 
 
 def test_what_has_shrunk_to_a_point_is_stretched_finitely():
@@ -175,6 +184,22 @@ def test_a_speck_is_outvoted():
     source = here(12, 12)
     source[6, 6] += 100.0
     assert traced(source, 4)[0].max() < 60.0
+
+
+@pytest.mark.parametrize("front", [0.3, 0.7])
+def test_a_surface_keeps_its_patches_to_its_rim(front):
+    """Where a patch ends with what stands in front, no vote of what is behind rounds its corners: they would be parted."""
+    source = disc()
+    inside = source[..., 0] > 60.0
+    patches = Patches(source, np.where(inside, np.float32(front), np.float32(0.5)))
+    uv = np.random.default_rng(0).random((40, 50, 2), np.float32)
+    out, more = np.zeros((40, 50, 2), np.float32), np.zeros((40, 50, 1), np.float32)
+    gathered(patches, np.zeros((24, 24, 1), np.float32), uv, np.ones((40, 50), bool), out, more)
+    at = np.floor(uv * 24).astype(int)
+    assert np.array_equal(out[..., 0] > 60.0, inside[at[..., 1], at[..., 0]])
+    place = np.zeros((96, 96, 2), np.float32)
+    trace(patches, 4, place, np.empty(9216, np.int32), np.empty((9216, 2), np.float32), np.empty(9216, np.float32))
+    assert np.array_equal(place[..., 0] > 60.0, np.kron(inside, np.ones((4, 4), bool)))
 
 
 def test_positions_that_differ_by_less_than_a_border_are_one_patch():
