@@ -13,7 +13,7 @@ from core.classical.fill import SKY, nearest
 from core.exemplar.atlas import Atlas
 from core.exemplar.levels import guide
 from core.exemplar.look import CopiedLook
-from core.exemplar.renewal import BELIEVED, Renewal, ground_of, grounded, raised, thresholds, tidied
+from core.exemplar.renewal import BELIEVED, Renewal, ground_of, grounded, raised, softened, thresholds, tidied
 from core.exemplar.sampling import Patches, gathered
 from core.exemplar.synthesis import Synthesis, Wanted
 from core.exemplar.tone import LARGEST, Linked, toned
@@ -83,14 +83,15 @@ class ExemplarGenerator:
         sky = np.where(renewal.open, prepared.atlas.sky_at(source), done.sky)
         sky = np.where(renewal.open, cv2.medianBlur(sky.astype(np.float32), _SKYLINE), sky)
         done = raised(tidied(replace(done, sky=sky)), prepared.atlas.disparity_at(source))
-        done = grounded(done, prepared.ground)  # what is copied may lie in a pit
+        done = grounded(replace(done, sky=softened(done.sky)), prepared.ground)  # what is copied may lie in a pit
         source = _over_skyline(source, done.sky < SKY)
         bare = prepared.atlas.colours_at(source)
         tone = prepared.toned(done, renewal, tone, labels, bare)
         colours, sky = bare * np.float32(1.0 / 255.0) + tone, done.sky[..., None]
         image = np.clip(colours + sky * (view.backdrop - colours), 0.0, 1.0).astype(np.float32)
         look = CopiedLook.of(prepared.atlas, view.dome, source, tone)
-        return RefinedView(image, done.disparity, done.sky, renewal.worn, look)
+        worn = np.where(done.sky < SKY, renewal.worn, np.float32(0.0))
+        return RefinedView(image, done.disparity, done.sky, worn, look)
 
     def _wanted(self, done: Completion, renewal: Renewal, source: Floats, row: Floats) -> Wanted:
         """Say what the view should show; large holes are suggested what the photo shows in their direction, at their distance."""

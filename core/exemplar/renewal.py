@@ -41,6 +41,7 @@ BELIEVED, _DOUBT, _EVEN = 0.8, 0.9, 0.4  # trust in worn land, and its decay by 
 _APPROACH = 1.0, 0.5  # decay by octaves that land has come nearer than where it was copied from, beyond so many
 _RELIEF = 12.0, 0.8, 8.0, 0.5  # pixels and share of the band that is copied, pixels from the known at which it is all, and most
 _SKYLINE = 13  # pixels, square around the edge of sky and land in which copied land decides where it runs
+_HARD, _SOFT, _STEEPER = 0.9, 1.0, 1.5  # step between neighbours of a hard skyline; blur of a soft one, pixels, and contrast
 _MOVED = 10.0, 0.06  # decay by how far it is from its row of the photo, in heights of it, beyond so much
 _HOLE = 0.35, 0.1, 16.0  # trust in the completion beside what is known, far from it, and the pixels over which it falls
 
@@ -156,6 +157,14 @@ def raised(done: Completion, copied: Floats) -> Completion:
     share = _RELIEF[1] * np.minimum(away / _RELIEF[2], 1.0)
     disparity = np.clip(np.exp(bands[..., 0] + share * (np.clip(other, -_RELIEF[3], _RELIEF[3]) - own)), 0.01, 1.0)
     return replace(done, disparity=np.where(holes, disparity, done.disparity).astype(np.float32))
+
+
+def softened(sky: Floats) -> Floats:
+    """Let the ``sky`` (h, w) begin softly where it was cut at whole pixels, as warps do: flat skylines would be stairs."""
+    beside = np.ones((3, 3), np.uint8)
+    hard = cv2.dilate(sky, beside) - cv2.erode(sky, beside) > _HARD
+    soft = np.clip(_STEEPER * (cv2.GaussianBlur(sky, (0, 0), _SOFT) - SKY) + SKY, 0.0, 1.0)
+    return np.asarray(np.where(hard, soft, sky), np.float32)
 
 
 def _small(where: Flags, share: float) -> Flags:

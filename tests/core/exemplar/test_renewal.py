@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from core.camera import turn
 from core.classical import ClassicalGenerator
 from core.exemplar.atlas import Atlas
-from core.exemplar.renewal import Renewal, _grown, ground_of, grounded, raised, thresholds, tidied
+from core.exemplar.renewal import Renewal, _grown, ground_of, grounded, raised, softened, thresholds, tidied
 
 WIDTH, HEIGHT = 64, 40
 PHOTO = keyframe(size=(WIDTH, HEIGHT))
@@ -278,6 +278,21 @@ def test_land_before_land_lets_no_sky_through():
     out = tidied(spoilt(sky=(spot, 0.4)))
     assert not out.sky[spot].any()
     assert np.array_equal(out.view.mask, completed().view.mask)
+
+
+def test_a_hard_skyline_is_softened_where_it_runs_and_a_soft_one_is_as_it_was():
+    rows = np.broadcast_to(np.arange(HEIGHT, dtype=np.float32)[:, None], (HEIGHT, WIDTH))
+    skyline = 20.0 + np.arange(WIDTH) // 16  # a gentle slope, cut at whole pixels
+    hard = (rows < skyline).astype(np.float32)
+    out = softened(hard)
+    assert np.array_equal(out >= 0.5, hard >= 0.5)
+    assert (np.abs(rows + 0.5 - skyline)[out != hard] < 2.0).all()
+    assert (((out > 0.1) & (out < 0.9)).sum(axis=0) >= 1).all()
+    soft = np.clip((20.0 - rows) / 4.0 + 0.5, 0.0, 1.0).astype(np.float32)
+    assert np.array_equal(softened(soft), soft)
+    for _ in range(20):
+        out = softened((out >= 0.5).astype(np.float32))  # as a warp does
+    assert np.abs((out >= 0.5).sum(axis=0) - skyline).max() <= 1
 
 
 def test_what_is_tidy_is_left_alone():
