@@ -13,7 +13,7 @@ from core.classical.fill import SKY, nearest
 from core.exemplar.atlas import Atlas
 from core.exemplar.levels import guide
 from core.exemplar.look import CopiedLook
-from core.exemplar.renewal import BELIEVED, Renewal, ground_of, grounded, raised, softened, thresholds, tidied
+from core.exemplar.renewal import BELIEVED, Renewal, evened, ground_of, grounded, raised, softened, thresholds, tidied
 from core.exemplar.sampling import Patches, gathered
 from core.exemplar.synthesis import Synthesis, Wanted
 from core.exemplar.tone import LARGEST, Linked, toned
@@ -82,7 +82,7 @@ class ExemplarGenerator:
         source = np.where(renewal.new[..., None], copied, source)
         sky = np.where(renewal.open, prepared.atlas.sky_at(source), done.sky)
         sky = np.where(renewal.open, cv2.medianBlur(sky.astype(np.float32), _SKYLINE), sky)
-        done = raised(tidied(replace(done, sky=sky)), prepared.atlas.disparity_at(source))
+        done = evened(raised(tidied(replace(done, sky=sky)), prepared.atlas.disparity_at(source)))
         done = grounded(replace(done, sky=softened(done.sky)), prepared.ground)  # what is copied may lie in a pit
         source = _over_skyline(source, done.sky < SKY)
         bare = prepared.atlas.colours_at(source)

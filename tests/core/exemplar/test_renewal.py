@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from core.camera import turn
 from core.classical import ClassicalGenerator
 from core.exemplar.atlas import Atlas
-from core.exemplar.renewal import Renewal, _grown, ground_of, grounded, raised, softened, thresholds, tidied
+from core.exemplar.renewal import Renewal, _grown, evened, ground_of, grounded, raised, softened, thresholds, tidied
 
 WIDTH, HEIGHT = 64, 40
 PHOTO = keyframe(size=(WIDTH, HEIGHT))
@@ -278,6 +278,22 @@ def test_land_before_land_lets_no_sky_through():
     out = tidied(spoilt(sky=(spot, 0.4)))
     assert not out.sky[spot].any()
     assert np.array_equal(out.view.mask, completed().view.mask)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 99))
+def test_stray_blocks_of_worn_depth_go_and_fresh_depth_and_planes_stay(seed):
+    random = np.random.default_rng(seed)
+    plane = np.float32(0.2) + np.float32(0.005) * here(WIDTH, HEIGHT)[..., 1]
+    y, x = random.integers(4, HEIGHT - 4), random.integers(4, WIDTH - 4)
+    stray = plane.copy()
+    stray[y : y + 2, x : x + 3] += np.float32(0.4)
+    for debt in (0.0, 0.5):
+        done = completed()
+        view = replace(done.view, debt=np.full((HEIGHT, WIDTH), debt, np.float32))
+        even, out = (evened(replace(done, view=view, disparity=disparity)).disparity for disparity in (plane, stray))
+        assert np.abs(even - plane).max() < 1e-6
+        assert (np.array_equal(out, stray)) if debt == 0.0 else (np.abs(out - plane).max() < 0.02)
 
 
 def test_a_hard_skyline_is_softened_where_it_runs_and_a_soft_one_is_as_it_was():
