@@ -74,8 +74,9 @@ class ExemplarGenerator:
         prepared = self._prepared
         source, tone = carried(view, prepared.atlas)
         tone = tone - _FADE * cv2.GaussianBlur(tone, (0, 0), _WIDE)
-        done = grounded(tidied(self._completion.fill(view, coarse=True)), prepared.ground)
-        row = prepared.rows(view)
+        rays = view.camera.rays(*view.mask.shape[::-1]).astype(np.float32) @ view.camera.rotation.T.astype(np.float32)
+        done = grounded(tidied(self._completion.fill(view, coarse=True)), prepared.ground, rays[..., 1])
+        row = prepared.rows(rays)
         renewal = Renewal.of(done, source, prepared.atlas, prepared.thresholds, row)
         labels = prepared.synthesis(self._wanted(done, renewal, source, row))
         copied = labels.astype(np.float32) + np.float32(0.5)
@@ -83,7 +84,8 @@ class ExemplarGenerator:
         sky = np.where(renewal.open, prepared.atlas.sky_at(source), done.sky)
         sky = np.where(renewal.open, cv2.medianBlur(sky.astype(np.float32), _SKYLINE), sky)
         done = evened(raised(tidied(replace(done, sky=sky)), prepared.atlas.disparity_at(source)))
-        done = grounded(replace(done, sky=softened(done.sky)), prepared.ground)  # what is copied may lie in a pit
+        done = replace(done, sky=softened(done.sky))
+        done = grounded(done, prepared.ground, rays[..., 1])  # what is copied may lie in a pit
         source = _over_skyline(source, done.sky < SKY)
         bare = prepared.atlas.colours_at(source)
         tone = prepared.toned(done, renewal, tone, labels, bare)
@@ -126,10 +128,9 @@ class _Prepared:
         land = self.atlas.sky < SKY
         self.colour = np.asarray(self.atlas.colours[land if land.any() else ~land].mean(axis=0) / 255.0, np.float32)
 
-    def rows(self, view: WarpedView) -> Floats:
-        """Row of the photo, [0, 1], that lies in the direction of each pixel of ``view``, (h, w)."""
-        rays = view.camera.rays(self.shape[1], self.shape[0]).astype(np.float32)
-        x, y, z = np.moveaxis(rays @ view.camera.rotation.T.astype(np.float32), -1, 0)
+    def rows(self, rays: Floats) -> Floats:
+        """Row of the photo, [0, 1], that lies in the direction of each of the ``rays`` (h, w, 3) in the world, (h, w)."""
+        x, y, z = np.moveaxis(rays, -1, 0)
         row = self._lens.cy + self._lens.fy * y / np.maximum(np.hypot(x, z), 1e-3)
         return np.asarray(np.clip(row, 0.0, 1.0), np.float32)
 

@@ -115,13 +115,13 @@ def ground_of(photo: Keyframe) -> float:
     return 1.0 / max(float(np.percentile(photo.disparity[seen] / down[seen], _LOW_GROUND)), 1e-3)
 
 
-def grounded(done: Completion, ground: float) -> Completion:
-    """Let new land below the horizon lie little lower than ``ground``, scene units below the camera: flights end in no pit."""
-    view = done.view
-    height, width = view.mask.shape
-    down = view.camera.rays(width, height).astype(np.float32) @ view.camera.rotation[1].astype(np.float32)
+def grounded(done: Completion, ground: float, down: Floats) -> Completion:
+    """Let new land below the horizon lie little lower than ``ground``, scene units below the camera: flights end in no pit.
+
+    ``down`` (h, w) is how far the ray of each pixel leads down per unit of depth.
+    """
     floor = np.clip(_GROUND * down / np.float32(ground), 0.01, 0.8)
-    return replace(done, disparity=np.where(view.mask, done.disparity, np.maximum(done.disparity, floor)))
+    return replace(done, disparity=np.where(done.view.mask, done.disparity, np.maximum(done.disparity, floor)))
 
 
 def tidied(done: Completion) -> Completion:

@@ -214,19 +214,20 @@ def test_grounding_never_touches_known_land_and_lowers_none(height, pitch, roll,
     holes = np.random.default_rng(seed).random((HEIGHT, WIDTH)) < 0.4
     view = punched(whole_view(PHOTO), holes)
     done = completed(replace(view, camera=PHOTO.camera.moved(np.zeros(3), turn(0.0, pitch, roll))))
-    out = grounded(done, height)
+    down = (done.view.camera.rays(WIDTH, HEIGHT) @ done.view.camera.rotation.T)[..., 1].astype(np.float32)
+    out = grounded(done, height, down)
     assert np.array_equal(out.disparity[done.view.mask], done.disparity[done.view.mask])
     assert (out.disparity >= done.disparity).all()
     assert out.disparity.max() <= 1.0
     nowhere = np.where(done.view.mask, done.disparity, np.maximum(done.disparity, np.float32(0.01)))
-    assert np.array_equal(grounded(done, math.inf).disparity, nowhere)
+    assert np.array_equal(grounded(done, math.inf, down).disparity, nowhere)
 
 
 def test_grounded_holes_are_no_pits():
     view = punched(whole_view(PHOTO), np.ones((HEIGHT, WIDTH), bool))
     done = replace(completed(view), disparity=np.full((HEIGHT, WIDTH), 0.01, np.float32))
-    down = PHOTO.camera.rays(WIDTH, HEIGHT)[..., 1]
-    out = grounded(done, 1.5)
+    down = PHOTO.camera.rays(WIDTH, HEIGHT)[..., 1].astype(np.float32)
+    out = grounded(done, 1.5, down)
     assert (out.disparity >= np.clip(0.6 * down / 1.5, 0.01, 0.8) - 1e-6).all()
 
 
