@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 _serial = count()
 _FARTHEST = np.float32(0.01)  # disparity
+_NO_SKY = 0.02  # of a view: sky smaller than this is none
 FINER = 4  # times finer than ``image`` a look counts as, however finely it is shown: choices must not depend on that
 
 
@@ -94,6 +95,11 @@ class Keyframe:
         if self.sky.shape == (height, width):
             return self.sky
         return np.asarray(cv2.resize(self.sky, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+
+    @property
+    def closed(self) -> bool:
+        """Whether there is no sky to speak of: the photo is a wall."""
+        return float(self.geometry_sky.mean()) < _NO_SKY
 
     def without_sky(self) -> Keyframe:
         """Return it with the sky made land, as far away as land can be: the ablation without sky (paper section 3.3)."""

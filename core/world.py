@@ -34,7 +34,6 @@ _CELLS = (12, 8)  # columns, rows of the view in which they are counted
 _CANDIDATES = 10  # keyframes nearest to the camera that are looked at closely
 _REFERENCE_WIDTH = 256  # pixels; a keyframe that magnified shows fewer than this across the view is past its best
 _PHOTO_SHARE = 0.5, 0.12  # of what it shows at home: the photo is chosen while it shows as much well, and if it has no sky
-_CLOSED = 0.02  # share of sky below which a photo has none
 _LEAST_GAIN = 0.02  # of the view: a keyframe that adds less is not worth its warp
 _HELD = 0.03  # of the view: advantage of what is shown already, against flip-flop
 _PROXIMITY = 0.1  # of the view: advantage of a keyframe at the camera itself over one a scene scale away
@@ -60,7 +59,7 @@ class World:
         self.scale = 1.0 / float(np.clip(np.median(land) if land.size else 0.5, 0.1, 1.0))  # scene units
         self._photo = _entry(photo)
         # Where there is a sky the rims of the photo's ridges would fill gaps with specks. Without one the photo is a wall.
-        share = _PHOTO_SHARE[int(photo.geometry_sky.mean() < _CLOSED)]
+        share = _PHOTO_SHARE[int(photo.closed)]
         self._fair_share = share * _seen(self._photo, photo.camera).mean()
         self._entries: tuple[_Entry, ...] = ()
         self._lately: deque[int] = deque(maxlen=_AWAKE)  # serials

@@ -98,7 +98,7 @@ class ClassicalGenerator:
         view = _trusted(view, PriorView(*(doubled(part) for part in prior)) if coarse else prior)
         small = halved(view) if coarse else view
         known = view.mask
-        if self._prior.closed:  # behind a wall that one flies through the photo begins anew
+        if self._photo.closed:  # behind a wall that one flies through the photo begins anew
             prior, inside = self._seen(small, scale, anew=True)
         filling = filled(small, prior, inside, scale)
         if coarse:

@@ -40,8 +40,7 @@ class Prior:
     In azimuth the whole photo is mirrored; in elevation its outer quarter alone, so that up stays sky and down stays ground.
     It keeps horizon, share of sky and palette of an invented view near those of the photo. Land behind sky pixels is
     continued from the land beside them, so that ``image`` is land everywhere and ``sky`` alone says where sky is. What stands
-    near in front of the rest is left out of the view, or its silhouette would be seen again wherever one looks. ``closed`` is
-    whether the photo has no sky to speak of.
+    near in front of the rest is left out of the view, or its silhouette would be seen again wherever one looks.
     """
 
     def __init__(self, photo: Keyframe) -> None:
@@ -53,7 +52,6 @@ class Prior:
         self.sky = np.clip(cv2.resize(photo.sky, size, interpolation=cv2.INTER_AREA), 0.0, 1.0).astype(np.float32)
         disparity = np.asarray(cv2.resize(photo.disparity, size, interpolation=cv2.INTER_AREA), np.float32)
         land = (self.sky < 0.05).astype(np.float32)
-        self.closed = float(self.sky.mean()) < _LARGE
         self.image, self.disparity = _continued(image, disparity, land)
         self.disparity = _opened(self.disparity, land)
         near = _occluders(disparity, self.sky)

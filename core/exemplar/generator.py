@@ -86,14 +86,14 @@ class ExemplarGenerator:
         done = evened(raised(tidied(replace(done, sky=sky)), prepared.atlas.disparity_at(source)))
         done = replace(done, sky=softened(done.sky))
         done = grounded(done, prepared.ground, rays[..., 1])  # what is copied may lie in a pit
-        source = _over_skyline(source, done.sky < SKY)
+        land = done.sky < SKY
+        source = _over_skyline(source, land)
         bare = prepared.atlas.colours_at(source)
         tone = prepared.toned(done, renewal, tone, labels, bare)
         colours, sky = bare * np.float32(1.0 / 255.0) + tone, done.sky[..., None]
         image = np.clip(colours + sky * (view.backdrop - colours), 0.0, 1.0).astype(np.float32)
         look = CopiedLook.of(prepared.atlas, view.dome, source, tone)
-        worn = np.where(done.sky < SKY, renewal.worn, np.float32(0.0))
-        return RefinedView(image, done.disparity, done.sky, worn, look)
+        return RefinedView(image, done.disparity, done.sky, renewal.worn * land, look)
 
     def _wanted(self, done: Completion, renewal: Renewal, source: Floats, row: Floats) -> Wanted:
         """Say what the view should show; large holes are suggested what the photo shows in their direction, at their distance."""
@@ -121,10 +121,9 @@ class _Prepared:
         self.thresholds = thresholds(self.atlas, seed)
         self.ground = ground_of(photo)
         few, seen = np.zeros((2, 2, 3), np.float32), np.zeros((2, 2), np.bool_)
-        places = np.zeros((2, 2, 2), np.float32)
-        gathered(
-            Patches(places, few[..., 0].copy()), few, places, seen, places, few
-        )  # compiled now and not in flight, when the first keyframe is carried
+        places, flat = np.zeros((2, 2, 2), np.float32), np.ones((2, 2), np.float32)
+        # compiled now and not in flight, when the first keyframe is carried
+        gathered(Patches(places, flat), few, places, seen, places, few)
         land = self.atlas.sky < SKY
         self.colour = np.asarray(self.atlas.colours[land if land.any() else ~land].mean(axis=0) / 255.0, np.float32)
 

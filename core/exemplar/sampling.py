@@ -34,9 +34,10 @@ LEAST = 0.06  # weight from which a second patch is mixed into a pixel, with squ
 
 @njit(nogil=True, cache=True, inline="always")
 def _near(source: Floats, y: int, x: int, v: int, u: int) -> bool:
-    """Whether two pixels show the same patch."""
-    across: bool = abs(source[y, x, 0] - source[v, u, 0]) <= np.float32(COHERENT)
-    down: bool = abs(source[y, x, 1] - source[v, u, 1]) <= np.float32(COHERENT)
+    """Whether two pixels show the same patch: positions differ little for each pixel that they are apart."""
+    apart = np.float32(COHERENT * max(abs(v - y), abs(u - x), 1))
+    across: bool = abs(source[y, x, 0] - source[v, u, 0]) <= apart
+    down: bool = abs(source[y, x, 1] - source[v, u, 1]) <= apart
     return across and down
 
 
@@ -72,9 +73,7 @@ def _grouped(source: Floats, y: int, x: int, groups: Numbers) -> None:
         v, u = min(max(y - 1 + (k >> 2), 0), h - 1), min(max(x - 1 + (k & 3), 0), w - 1)
         groups[k] = -1
         for i in range(4):
-            n, m = y + (i >> 1), x + (i & 1)
-            apart = np.float32(COHERENT * max(abs(v - n), abs(u - m), 1))
-            if abs(source[v, u, 0] - source[n, m, 0]) <= apart and abs(source[v, u, 1] - source[n, m, 1]) <= apart:
+            if _near(source, y + (i >> 1), x + (i & 1), v, u):
                 groups[k] = i
                 break
 
@@ -233,36 +232,33 @@ def _between(patches: Patches, cell: Pair, box: Box, scale: int, place: Floats, 
     one, none, middle = np.float32(1.0), np.float32(0.0), np.float32(0.5)
     fine = one / np.float32(scale)
     y, x = cell
-    groups, own, ballot, all_ballot, weights, slopes, across = room
+    groups, own, ballot, ballots, weights, slopes, across = room
     _grouped(source, y, x, groups)
     for column in range(box[2], box[3]):
         _spline(min(max((np.float32(column) + middle) * fine - middle - np.float32(x), none), one), across[column - box[2]])
     for i in range(4):
+        own[i] = groups
+        _apart(patches.disparity, cell, i, own[i])
         for k in range(4):
             slopes[i, k] = _slope(source, y + (i >> 1), x + (i & 1), k >> 1, 1 - (k >> 1), k & 1)
     for row in range(box[0], box[1]):
         fy = (np.float32(row) + middle) * fine - middle - np.float32(y)
         b = min(max(fy, none), one)
         _spline(b, weights)
-        _ballot(groups, weights, all_ballot)
-        nearest = -1
+        _ballot(groups, weights, ballot)
+        for side in range(2):  # of the surfaces of the corners to the left and to the right
+            _ballot(own[2 * int(b > middle) + side], weights, ballots[side])
         for column in range(box[2], box[3]):
             fx = (np.float32(column) + middle) * fine - middle - np.float32(x)
             a = min(max(fx, none), one)
-            corner = 2 * int(b > middle) + int(a > middle)
-            if corner != nearest:
-                nearest = corner
-                own[:] = groups
-                _apart(patches.disparity, cell, corner, own)
-                _ballot(own, weights, ballot)
-            group = _elected(ballot, across[column - box[2]], -1)[0]
+            group = _elected(ballots[int(a > middle)], across[column - box[2]], -1)[0]
             first = _nearest(groups, group, a, b)
             u, v = fx - np.float32(first & 1), fy - np.float32(first >> 1)
             n, m = y + (first >> 1), x + (first & 1)
             place[row, column, 0] = source[n, m, 0] + u * slopes[first, 0] + v * slopes[first, 2]
             place[row, column, 1] = source[n, m, 1] + u * slopes[first, 1] + v * slopes[first, 3]
-            most = _votes(all_ballot, across[column - box[2]], group)
-            group, less = _elected(all_ballot, across[column - box[2]], group)
+            most = _votes(ballot, across[column - box[2]], group)
+            group, less = _elected(ballot, across[column - box[2]], group)
             if less > np.float32(LEAST) * most:
                 second = _nearest(groups, group, a, b)
                 u, v = fx - np.float32(second & 1), fy - np.float32(second >> 1)
@@ -281,13 +277,13 @@ def trace(patches: Patches, scale: int, place: Floats, index: NDArray[np.int32],
 
     Within a patch positions are interpolated. Between patches each pixel goes on with the one that has most votes around on its
     surface, and those that a second one reaches are listed: flat ``index`` of the pixel, its position there (n, 2), and what
-    ``share`` of it shows that.
-    Returns how many there are.
+    ``share`` of it shows that. Returns how many there are.
     """
     source, h, w = patches.source, patches.source.shape[0], patches.source.shape[1]
     half, count = scale // 2, 0
-    groups, square = np.empty((2, 16), np.int32), np.empty((3, 4, 4), np.float32)
-    room = (groups[0], groups[1], square[0], square[1], np.empty(4, np.float32), square[2], np.empty((scale, 4), np.float32))
+    square, votes = np.empty((4, 4, 4), np.float32), (np.empty(4, np.float32), np.empty((scale, 4), np.float32))
+    groups = np.empty((5, 16), np.int32)
+    room = (groups[0], groups[1:], square[0], square[1:3], votes[0], square[3], votes[1])
     for cy in range(-1, h):
         y = min(max(cy, 0), h - 2)
         top, bottom = max(scale * cy + half, 0), min(scale * (cy + 1) + half, scale * h)

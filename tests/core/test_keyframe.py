@@ -1,6 +1,9 @@
-"""A keyframe without its sky."""
+"""A keyframe with and without a sky."""
+
+from dataclasses import replace
 
 import numpy as np
+import pytest
 from handmade import keyframe
 
 
@@ -23,3 +26,10 @@ def test_without_sky_it_is_another_for_caches():
     assert after.serial != before.serial
     assert after.mesh is not before.mesh
     assert not after.geometry_sky.any()
+
+
+@pytest.mark.parametrize(("rows", "closed"), [(0, True), (1, True), (3, False), (40, False)])
+def test_a_view_is_closed_where_hardly_any_of_it_is_sky(rows, closed):
+    sky = np.zeros((100, 8), np.float32)
+    sky[:rows] = 1.0
+    assert replace(keyframe(), disparity=np.ones((100, 8), np.float32), sky=sky).closed == closed
