@@ -87,12 +87,20 @@ def test_what_is_due_is_renewed_with_what_is_spent_beside_it():
 def test_no_scene_is_swapped_at_once_but_what_is_overdue_is(seed):
     random = np.random.default_rng(seed)
     age = (1.05 + 0.1 * random.random((80, 120))).astype(np.float32)
-    row, column = random.integers(10, 70), random.integers(10, 110)
+    row, column = random.integers(30, 50), random.integers(45, 75)
     age[row - 4 : row + 5, column - 4 : column + 5] = 1.3
     out = _grown(age)
     assert out[row, column]
     assert 0.03 < out.mean() <= 0.06
-    assert _grown(age + 0.4).all()
+    assert _grown(age + 0.5).all()
+
+
+def test_of_land_that_is_as_old_the_middle_of_the_view_goes_first():
+    """Corners wear soonest and are about to be left."""
+    age = np.full((80, 120), 1.2, np.float32)
+    out = _grown(age)
+    assert out[40, 60]
+    assert not out[[0, 0, -1, -1], [0, -1, 0, -1]].any()
 
 
 @settings(max_examples=10, deadline=None)
