@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from core.machine import nvidia_gpus
-from core.warp.device import Device, opened
+from core.warp.device import Device
 from core.warp.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class CudaWarper:
 
     def __init__(self, device: Device | None = None, priority: int = _FIRST) -> None:
         """Warp on the GPU, on streams of ``priority``; ``device`` is another warper's, to share."""
-        self._device = device or opened()
+        self._device = device or Device()
         self._priority = priority
         self._local = threading.local()
 

@@ -160,7 +160,7 @@ class Workspace:
         runtime = self._cupy.cuda.runtime
         target, source = self._table.data.ptr, self._pinned.ptr
         runtime.memcpyAsync(target, source, self._table_size, runtime.memcpyHostToDevice, self.stream.ptr)
-        for kernel, grid in zip(self._device.kernels, grids, strict=True):
+        for kernel, grid in zip(self._device.kernels.values(), grids, strict=True):
             kernel(grid, (_BLOCK,), (self._table,))
 
 

@@ -4,9 +4,13 @@ import shutil
 import sys
 from pathlib import Path
 
+import host_cupy
 import pytest
 
+from core.warp import cuda
 from core.warp.cpu import CpuWarper
+
+KERNELS = Path(cuda.__file__).with_name("kernels.cu")
 
 
 @pytest.fixture(scope="session")
@@ -19,17 +23,14 @@ def kernels(tmp_path_factory):
     """The stand-in for CuPy as a module, and the kernels compiled for it."""
     if shutil.which("c++") is None:
         pytest.skip("no C++ compiler")
-    sys.path.insert(0, str(Path(__file__).parent / "shim"))
-    import host_cupy
-
-    return host_cupy, host_cupy.compiled(tmp_path_factory.mktemp("kernels"))
+    return host_cupy, host_cupy.compiled(tmp_path_factory.mktemp("kernels"), KERNELS, Path(__file__).with_name("sizes.h"))
 
 
 @pytest.fixture
 def cupy(kernels, monkeypatch):
     """A fresh stand-in for CuPy, imported as such."""
     module, library = kernels
-    cupy = module.HostCupy(library)
+    cupy = module.HostCupy({KERNELS: library})
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     monkeypatch.setattr("core.warp.cuda.nvidia_gpus", lambda: 1)
     return cupy

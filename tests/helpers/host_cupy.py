@@ -1,4 +1,4 @@
-"""A stand-in for CuPy whose device is the host: arrays are NumPy's, kernels are ``kernels.cu`` compiled by the C++ compiler.
+"""A stand-in for CuPy whose device is the host: arrays are NumPy's, kernels are ours, compiled by the C++ compiler.
 
 As on a GPU, nothing on a stream happens before somebody waits for it; a captured graph does its launches anew with what is then
 in memory; fresh memory holds garbage, and so does memory that was given back.
@@ -7,6 +7,7 @@ in memory; fresh memory holds garbage, and so does memory that was given back.
 from __future__ import annotations
 
 import ctypes
+import re
 import subprocess
 import threading
 import weakref
@@ -16,8 +17,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-SHIM = Path(__file__).parent
-KERNELS = SHIM.parents[3] / "core" / "warp" / "kernels.cu"
+HELPERS = Path(__file__).parent
 GARBAGE = 77
 TO_DEVICE, TO_HOST = 1, 2
 
@@ -34,20 +34,23 @@ class FullError(MemoryError):
     pass
 
 
-def compiled(folder):
-    """Compile the kernels into a library and load it."""
-    library = folder / "kernels.so"
+def compiled(folder, source, more=None):
+    """Compile the kernels of ``source``, and a header that comes after it, into a library and load it."""
+    names = re.findall(r"__global__ void (\w+)\(", source.read_text())
+    lines = [f'#include "{path}"' for path in (HELPERS / "cuda.h", source, more) if path] + [f"HOST({name})" for name in names]
+    host, library = folder / f"{source.stem}.cpp", folder / f"{source.stem}.so"
+    host.write_text("\n".join(lines) + "\n")
     options = ("-O2", "-ffp-contract=off", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror")
-    sources = ("-I", SHIM, "-I", KERNELS.parent, SHIM / "host.cpp", "-o", library)
-    subprocess.run(["c++", *options, *sources], check=True)
+    subprocess.run(["c++", *options, host, "-o", library], check=True)
     return ctypes.CDLL(str(library))
 
 
 class HostCupy:
     """What ``import cupy`` gives; ``count`` counts its calls, and ``broken`` is raised by the next ones when set."""
 
-    def __init__(self, library):
-        self.library = library
+    def __init__(self, libraries):
+        """``libraries`` are the compiled ones by their sources."""
+        self.libraries = {source.read_text(): library for source, library in libraries.items()}
         self.count = Counter()
         self.broken = None
         self.streams = weakref.WeakValueDictionary()
@@ -74,21 +77,19 @@ class HostCupy:
 
     def RawModule(self, code, options):  # noqa: N802
         assert "--fmad=false" in options
-        assert "rasterise_large" in code
         self.use("compile")
-        return SimpleNamespace(get_function=self._kernel)
+        library = self.libraries[code]
+        return SimpleNamespace(get_function=lambda name: self._kernel(getattr(library, f"host_{name}")))
 
-    def _kernel(self, name):
-        function = getattr(self.library, f"host_{name}")
-
+    def _kernel(self, function):
         def launch(grid, block, arguments):
-            (table,) = arguments
-            columns, rows = (*grid, 1)[:2]
-            place = table.data.ptr
+            assert all(isinstance(argument, Array | np.generic) for argument in arguments)
+            values = [np.array(argument.data.ptr if isinstance(argument, Array) else argument) for argument in arguments]
+            places = (ctypes.c_void_p * len(values))(*(value.ctypes.data for value in values))
 
-            def run():
+            def run(_=values):  # which live as long
                 self.use("kernel")
-                function(*map(ctypes.c_uint, (columns, rows, *block)), ctypes.c_void_p(place))
+                function(*map(ctypes.c_uint, (*(*grid, 1)[:2], *block)), places)
 
             self.local.stream.put(run)
 
