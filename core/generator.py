@@ -74,7 +74,9 @@ class Generator(Protocol):
 
 @runtime_checkable
 class Accelerated(Protocol):
-    """What a ``Generator`` offers besides that can compute on a GPU: larger views take little time there, and it can fail."""
+    """What a ``Generator`` offers besides that can compute on a GPU, which can fail."""
+
+    grows: bool  # whether larger views take little time there, and look better
 
     @property
     def on_gpu(self) -> bool:
@@ -88,6 +90,11 @@ class Accelerated(Protocol):
 def on_gpu(generator: Generator) -> bool:
     """Whether ``generator`` computes on a GPU."""
     return isinstance(generator, Accelerated) and generator.on_gpu
+
+
+def grows(generator: Generator) -> bool:
+    """Whether ``generator`` is to make views as large as there is time for."""
+    return isinstance(generator, Accelerated) and generator.on_gpu and generator.grows
 
 
 SIZES = ("small", "base")  # of trained ones, each with its weights file

@@ -22,7 +22,7 @@ from core.compose import compose
 from core.errors import DeviceError, DeviceMemoryError
 from core.flight_log import Arrival
 from core.frame import Layer
-from core.generator import GENERATORS, WEIGHTS_SUFFIX, Accelerated, on_gpu
+from core.generator import GENERATORS, WEIGHTS_SUFFIX, Accelerated, grows
 from core.keyframe import Keyframe, eight_bit
 from core.resolution import Resolution, magnification
 from core.texels import shown
@@ -143,13 +143,14 @@ class Refiner:
     ) -> None:
         """``begin`` before the first keyframe, unless ``generator`` has begun.
 
-        ``size`` is the (width, height) of new keyframes. On a GPU, but not in lockstep, they are as much ``larger`` as there is
-        time for. Those found in the photo are shown as finely as a ``canvas`` (width, height) needs, which may change.
+        ``size`` is the (width, height) of new keyframes. Of a generator that grows, but not in lockstep, they are as much
+        ``larger`` as there is time for. Those found in the photo are shown as finely as a ``canvas`` (width, height) needs,
+        which may change.
         """
         self.last_error: str | None = None
         self.failures = 0
         self._world, self._generator, self._dome, self._warper = world, generator, dome, warper
-        self._resolution = Resolution(size, adaptive=larger and not lockstep and on_gpu(generator))
+        self._resolution = Resolution(size, adaptive=larger and not lockstep and grows(generator))
         self._told: str | None = None  # why the processor warps
         self.canvas, self.picture_size = canvas, size
         self._seed = 0

@@ -91,12 +91,12 @@ def generator_of(options: ExportOptions | FilmOptions | FlyOptions) -> tuple[Gen
 def prepare(path: Path, options: FlyOptions, canvas: tuple[int, int], lookup: tuple[int, int]) -> Loaded:
     """Make a flight that will not stutter: every kernel it needs has run once at the size it will have, (width, height)."""
     from core.flight import Flight, FlightSettings
-    from core.generator import on_gpu
+    from core.generator import grows
     from core.world import BUDGET_BYTES, LARGE_BUDGET_BYTES
 
     photo, keyframe, notice = keyframe_of(path, options)
     generator, doubt = generator_of(options)
-    world_bytes = LARGE_BUDGET_BYTES if on_gpu(generator) else BUDGET_BYTES
+    world_bytes = LARGE_BUDGET_BYTES if grows(generator) else BUDGET_BYTES
     settings = FlightSettings(canvas[0] / canvas[1], seed=options.seed, canvas=canvas, world_bytes=world_bytes)
     flight = Flight(keyframe, generator, settings)
     flight.warm_up(lookup)

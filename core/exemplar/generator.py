@@ -13,10 +13,11 @@ from core.classical.fill import SKY, nearest
 from core.exemplar.atlas import Atlas
 from core.exemplar.levels import guide
 from core.exemplar.look import CopiedLook
+from core.exemplar.loops import Loops, fastest
 from core.exemplar.renewal import BELIEVED, Renewal, evened, ground_of, grounded, raised, softened, thresholds, tidied
 from core.exemplar.sampling import Patches, gathered
 from core.exemplar.synthesis import Synthesis, Wanted
-from core.exemplar.tone import LARGEST, Linked, toned
+from core.exemplar.tone import LARGEST, Copied, Linked, toned
 from core.generator import RefinedView
 from core.keyframe import eight_bit
 
@@ -47,12 +48,14 @@ class ExemplarGenerator:
 
     name = "exemplar"
     sky = True
+    grows = False  # the same views on a GPU and without
 
     def __init__(self) -> None:
         self._completion = ClassicalGenerator()
         self._photo: Keyframe | None = None
         self._prepared: _Prepared | None = None
         self._seed = 0
+        self._loops = fastest()
 
     def begin(self, photo: Keyframe, seed: int) -> None:
         """Take up ``photo``; what is copied from is prepared when the first view comes in, behind the first moments of flight."""
@@ -63,14 +66,15 @@ class ExemplarGenerator:
     def __call__(self, view: WarpedView) -> RefinedView:
         """Complete ``view`` and renew what is worn; what is neither comes back as it was.
 
-        Raises RuntimeError when called before ``begin``, and ValueError when ``view`` does not say what it was sampled from.
+        Raises RuntimeError when called before ``begin``, ValueError when ``view`` does not say what it was sampled from, and
+        DeviceError when the GPU fails, if it is used.
         """
         if self._photo is None:
             raise RuntimeError("ExemplarGenerator was called before begin(photo, seed)")
         if view.dome is None:
             raise ValueError("this view does not say which sky it is before: let core.compose.compose make it")
         if self._prepared is None or self._prepared.shape != view.mask.shape:
-            self._prepared = _Prepared(self._photo, view.mask.shape, self._seed)
+            self._prepared = _Prepared(self._photo, view.mask.shape, self._seed, self._loops)
         prepared = self._prepared
         source, tone = carried(view, prepared.atlas)
         tone = tone - _FADE * cv2.GaussianBlur(tone, (0, 0), _WIDE)
@@ -95,6 +99,15 @@ class ExemplarGenerator:
         look = CopiedLook.of(prepared.atlas, view.dome, source, tone)
         return RefinedView(image, done.disparity, done.sky, renewal.worn * land, look)
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether a GPU computes some of it. Calling it may then raise DeviceError."""
+        return self._loops.on_gpu
+
+    def leave_gpu(self) -> None:
+        """Compute on the processor from now on; what is copied from is prepared anew."""
+        self._loops, self._prepared = Loops(), None
+
     def _wanted(self, done: Completion, renewal: Renewal, source: Floats, row: Floats) -> Wanted:
         """Say what the view should show; large holes are suggested what the photo shows in their direction, at their distance."""
         assert self._prepared is not None  # noqa: S101 - there is no view without
@@ -113,11 +126,11 @@ class ExemplarGenerator:
 class _Prepared:
     """A photo, ready for views of one shape (height, width) that see as much of it as fits their shape."""
 
-    def __init__(self, photo: Keyframe, shape: tuple[int, ...], seed: int) -> None:
-        self.shape, self._lens = shape, photo.camera.intrinsics
+    def __init__(self, photo: Keyframe, shape: tuple[int, ...], seed: int, loops: Loops) -> None:
+        self.shape, self._lens, self._loops = shape, photo.camera.intrinsics, loops
         across = self._lens.covered_by(shape[1] / shape[0]).fx / self._lens.fx
         self.atlas = Atlas.of([photo], round(shape[1] * across))
-        self.synthesis = Synthesis(self.atlas)
+        self.synthesis = Synthesis(self.atlas, loops)
         self.thresholds = thresholds(self.atlas, seed)
         self.ground = ground_of(photo)
         few, seen = np.zeros((2, 2, 3), np.float32), np.zeros((2, 2), np.bool_)
@@ -143,8 +156,8 @@ class _Prepared:
         pull = np.clip(_PULL * drift, -_MOST, _MOST).astype(np.float32)
         doubted = 1.0 - np.minimum(trust / BELIEVED, 1.0)
         reach = np.where(known, _REACH[0] + _REACH[1] * doubted, _REACH[2]).astype(np.float32)
-        exemplar, linked = self.synthesis.levels[0].picture, Linked.of(land, done.disparity)
-        return toned(tone, hold[..., None] * missing + pull, reach, linked, renewal.new & land, labels, bare, exemplar)
+        copied, linked = Copied(labels, bare, self.synthesis.levels[0].picture), Linked.of(land, done.disparity)
+        return toned(tone, hold[..., None] * missing + pull, reach, linked, renewal.new & land, copied, self._loops)
 
 
 def carried(view: WarpedView, atlas: Atlas) -> tuple[Floats, Floats]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.exemplar.atlas import Atlas
+    from core.exemplar.loops import Loops
 
     Bytes = NDArray[np.uint8]
     Floats = NDArray[np.float32]
@@ -72,13 +73,13 @@ class Level:
         """How many of the features are looks."""
         return int(self.features.shape[2]) - 3
 
-    def query(self, picture: Bytes, guides: Floats, new: Flags) -> Numbers:
+    def query(self, picture: Bytes, guides: Floats, new: Flags, loops: Loops) -> Numbers:
         """Features (h, w, n) of a ``picture`` (h, w, 3) that is wanted where ``guides`` (h, w, 3) hold, for pixels ``new``."""
         if self.basis is None:
             return _features(picture, guides, None)
         out = np.zeros((*new.shape, COMPONENTS + 3), np.int32)
         out[..., COMPONENTS:] = np.rint(UNIT * guides)
-        project(picture, new, self.basis.mean, self.basis.axes, out)
+        loops.project(picture, new, self.basis.mean, self.basis.axes, out)
         return out
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from core.exemplar.loops import Loops
+
     Floats: TypeAlias = NDArray[np.float32]
     Doubles: TypeAlias = NDArray[np.float64]
     Flags: TypeAlias = NDArray[np.bool_]
@@ -62,7 +64,8 @@ class Piece(NamedTuple):
 class Search:
     """The photo at one level, ready to be searched."""
 
-    def __init__(self, level: Level) -> None:
+    def __init__(self, level: Level, loops: Loops) -> None:
+        self._loops = loops
         height, width = level.picture.shape[:2]
         features = level.features.reshape(height * width, -1).astype(np.float32)
         squares = np.square(features)
@@ -106,7 +109,7 @@ class Search:
         corner = piece.at.min(axis=0)
         extent = piece.at.max(axis=0) - corner
         total = np.full((self._size[1] + extent[0], self._size[0] + extent[1]), float(len(piece.at) * _BARRED))
-        add_up(piece, self._positions, price, piece.at - corner, total)
+        self._loops.add_up(piece, self._positions, price, piece.at - corner, total)
         own, around = piece.at[: piece.size], piece.at[piece.size :]
         shifts = labels[around[:, 0], around[:, 1], ::-1] - around + corner + extent
         common, count = np.unique(shifts[((shifts >= 0) & (shifts < total.shape)).all(axis=1)], axis=0, return_counts=True)

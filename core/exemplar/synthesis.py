@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from core.classical.fill import nearest
-from core.exemplar.coherence import NOWHERE, Exemplar, settle
+from core.exemplar.coherence import NOWHERE, Exemplar
 from core.exemplar.levels import LEVELS, levels_of, subdued
 from core.exemplar.search import Search
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.exemplar.atlas import Atlas
+    from core.exemplar.loops import Loops
 
     Bytes = NDArray[np.uint8]
     Floats = NDArray[np.float32]
@@ -82,9 +83,9 @@ class Wanted:
 class Synthesis:
     """A photo, ready to be copied from."""
 
-    def __init__(self, atlas: Atlas) -> None:
-        self.levels = levels_of(atlas)
-        self._search = Search(self.levels[-1])
+    def __init__(self, atlas: Atlas, loops: Loops) -> None:
+        self.levels, self._loops = levels_of(atlas), loops
+        self._search = Search(self.levels[-1], loops)
 
     def __call__(self, wanted: Wanted) -> Labels:
         """Return the positions (h, w, 2: x, y) that are shown: new ones where wanted, else as they were, or ``NOWHERE``."""
@@ -108,16 +109,17 @@ class Synthesis:
         """Find ``labels`` for what is new at the coarsest level, and paint ``picture`` with them."""
         level, new = self.levels[-1], wanted.new
         beside = cv2.dilate(new.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        self._search(level.query(picture, wanted.guides, beside), wanted.trust, new, labels)
+        self._search(level.query(picture, wanted.guides, beside, self._loops), wanted.trust, new, labels)
         _paint(labels, new, level.picture, picture)
 
     def _settled(self, number: int, wanted: Wanted, labels: Labels, picture: Bytes) -> None:
         """Let borders between patches move at a finer level, and paint ``picture``."""
         level, new = self.levels[number], wanted.new
-        query = level.query(picture, wanted.guides, new)
+        query = level.query(picture, wanted.guides, new, self._loops)
         detail = subdued(picture)
         _paint(labels, new, level.detail, detail)
-        settle(labels, new, detail, query, Exemplar(level.detail, level.features), _SEAM[number], _PASSES[number])
+        exemplar = Exemplar(level.detail, level.features)
+        self._loops.settle(labels, new, detail, query, exemplar, _SEAM[number], _PASSES[number])
         _paint(labels, new, level.picture, picture)
 
 

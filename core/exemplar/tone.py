@@ -16,6 +16,8 @@ from numba import njit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from core.exemplar.loops import Loops
+
     Floats: TypeAlias = NDArray[np.float32]
     Bytes: TypeAlias = NDArray[np.uint8]
     Flags: TypeAlias = NDArray[np.bool_]
@@ -44,23 +46,33 @@ class Linked(NamedTuple):
         return cls(land, right, below)
 
 
-def toned(
-    tone: Floats, wanted: Floats, reach: Floats, linked: Linked, new: Flags, labels: Labels, bare: Bytes, exemplar: Bytes
-) -> Floats:
+class Copied(NamedTuple):
+    """What a view copies."""
+
+    labels: Labels  # (h, w, 2) where in ``exemplar`` it comes from: x, y
+    bare: Bytes  # (h, w, 3) its colours
+    exemplar: Bytes  # (H, W, 4)
+
+
+def toned(tone: Floats, wanted: Floats, reach: Floats, linked: Linked, new: Flags, copied: Copied, loops: Loops) -> Floats:
     """Return the ``tone`` (h, w, 3) with that of ``new`` pixels found.
 
-    ``wanted`` (h, w, 3) is what they should have, over ``reach`` (h, w) pixels; ``bare`` (h, w, 3) are the copied colours,
-    ``labels`` (h, w, 2) where in ``exemplar`` they come from.
+    ``wanted`` (h, w, 3) is what they should have, over ``reach`` (h, w) pixels, for what is ``copied``.
     """
-    across, down = np.zeros_like(tone), np.zeros_like(tone)
     land = linked.land
-    jumps(labels, linked, new, bare, exemplar, across, down)
     aim = np.where(new[..., None], wanted, tone) * land[..., None]
     mass = cv2.GaussianBlur(land.astype(np.float32), (0, 0), _START)
     start = cv2.GaussianBlur(aim, (0, 0), _START) / np.maximum(mass, 0.05)[..., None]
     out = np.where(new[..., None], start, tone).astype(np.float32)
-    relax(out, wanted, (1.0 / np.square(reach)).astype(np.float32), linked, new, across, down, _SWEEPS)
+    loops.close_seams(out, wanted, (1.0 / np.square(reach)).astype(np.float32), linked, new, copied, _SWEEPS)
     return np.clip(out, -LARGEST, LARGEST)
+
+
+def close_seams(tone: Floats, wanted: Floats, screen: Floats, linked: Linked, new: Flags, copied: Copied, sweeps: int) -> None:
+    """Relax the ``tone`` (h, w, 3) of ``new`` pixels to what is ``wanted`` (h, w, 3) by ``screen`` (h, w), without seams."""
+    across, down = np.zeros_like(tone), np.zeros_like(tone)
+    jumps(copied.labels, linked, new, copied.bare, copied.exemplar, across, down)
+    relax(tone, wanted, screen, linked, new, across, down, sweeps)
 
 
 @njit(nogil=True, cache=True)

@@ -29,6 +29,8 @@ STYLE_SIZE = 256, 160  # width, height at which the start photo is encoded, as i
 class NeuralGenerator:
     """A ``core.generator.Generator`` around a ``GeneratorNetwork``. The same seed and view give the same picture."""
 
+    grows = True
+
     def __init__(self, network: GeneratorNetwork, device: torch.device | str = "cpu", *, sky: bool = True) -> None:
         self.name = network.size
         self.sky = sky

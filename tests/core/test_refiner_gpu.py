@@ -20,8 +20,8 @@ class GpuGenerator(CopyGenerator):
 
     name = "gpu"
 
-    def __init__(self, room: int = 10_000, lost: int = 10_000) -> None:
-        self.on_gpu, self.room, self.lost = True, room, lost
+    def __init__(self, room: int = 10_000, lost: int = 10_000, *, grows: bool = True) -> None:
+        self.on_gpu, self.room, self.lost, self.grows = True, room, lost, grows
         self.made: list[tuple[int, bool]] = []  # width, whether on the GPU
 
     def leave_gpu(self) -> None:
@@ -76,9 +76,10 @@ def test_on_a_gpu_views_are_as_large_as_there_is_time_for(make, clock):
         (CopyGenerator(), {"lockstep": False}),
         (GpuGenerator(), {"lockstep": True}),
         (GpuGenerator(), {"lockstep": False, "larger": False}),
+        (GpuGenerator(grows=False), {"lockstep": False}),
     ],
 )
-def test_on_the_processor_and_in_lockstep_views_stay_as_they_are(make, clock, generator, options):
+def test_on_the_processor_in_lockstep_and_where_they_do_not_grow_views_stay_as_they_are(make, clock, generator, options):
     _, refiner = make(generator, **options)
     refiner.warm_up(ahead(1))
     for step in range(PATIENCE + 3):

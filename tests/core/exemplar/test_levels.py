@@ -23,6 +23,7 @@ from core.exemplar.levels import (
     project,
     subdued,
 )
+from core.exemplar.loops import Loops
 
 SIZE = WIDTH, HEIGHT = 128, 80
 PHOTO = keyframe(size=SIZE)
@@ -61,7 +62,7 @@ def test_a_patch_of_the_photo_is_its_own_nearest(levels, number):
     level = levels[number]
     whole = np.ones(level.picture.shape[:2], bool)
     guides = level.features[..., level.looks :] / np.float32(UNIT)
-    query = level.query(np.ascontiguousarray(level.picture[..., :3]), guides.astype(np.float32), whole)
+    query = level.query(np.ascontiguousarray(level.picture[..., :3]), guides.astype(np.float32), whole, Loops())
     flat, wanted = (part.reshape(-1, part.shape[2]).astype(np.float64) for part in (level.features, query))
     away = np.square(flat).sum(axis=1) - 2.0 * wanted @ flat.T + np.square(wanted).sum(axis=1)[:, None]
     own = np.diag(away)

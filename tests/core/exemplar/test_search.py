@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from core.exemplar import search as searching
 from core.exemplar.coherence import NOWHERE
 from core.exemplar.levels import SHUT, Level
+from core.exemplar.loops import Loops
 from core.exemplar.search import Piece, Positions, Search, _badly, add_up, pieces
 
 LOOKS, COUNT = 12, 15  # features that are looks, and all of them
@@ -38,7 +39,7 @@ def box(top, bottom, left, right, size=(ROWS, 2 * COLUMNS)):
 
 def found(photo, query, new, labels=None, trust=1.0):
     labels = np.where(new[..., None], NOWHERE, here()).astype(np.int32) if labels is None else labels.copy()
-    Search(photo)(query, np.full(new.shape, trust, np.float32), new, labels)
+    Search(photo, Loops())(query, np.full(new.shape, trust, np.float32), new, labels)
     return labels
 
 
@@ -60,21 +61,25 @@ def plain_sum(piece, positions, price, at, shape):
     return total
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.integers(0, 10**6), st.integers(1, 5), st.integers(1, 4), st.integers(1, 6))
-def test_what_shifts_cost_is_that_of_a_plain_sum(seed, height, width, count):
+def sought(seed, height=3, width=4, count=6, rows=5, columns=7):
+    """What ``add_up`` takes: a piece of ``count`` pixels, height x width of them at most, and a photo of rows x columns."""
     random = np.random.default_rng(seed)
-    rows, columns = 5, 7
     features = random.integers(0, 25, (COUNT, rows * columns)).astype(np.float32)
     squares = np.square(features[:LOOKS]).sum(axis=0), np.square(features[LOOKS:]).sum(axis=0)
     closed = np.where(random.random(rows * columns) < 0.3, np.float32(BARRED), np.float32(0.0))
     positions = Positions(features, squares, closed, LOOKS, columns)
     at = np.stack([random.integers(0, height, count), random.integers(0, width, count)], axis=-1)
     at[0] = height - 1, width - 1
-    looks = (random.integers(0, 5, count) / 4).astype(np.float32)
-    piece = Piece(at, random.integers(0, 25, (count, COUNT)).astype(np.float32), looks, np.ones(count, np.float32), count)
-    price = random.integers(0, 500, rows * columns).astype(np.float32)
-    total = np.full((rows + height - 1, columns + width - 1), count * BARRED)
+    wanted = random.integers(0, 25, (count, COUNT)).astype(np.float32)
+    piece = Piece(at, wanted, random.random(count, np.float32), (np.arange(count) % 5 > 0).astype(np.float32), count)
+    price = random.uniform(0.0, 500.0, rows * columns).astype(np.float32)
+    return piece, positions, price, at, np.full((rows + height - 1, columns + width - 1), count * BARRED)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 5), st.integers(1, 4), st.integers(1, 6))
+def test_what_shifts_cost_is_that_of_a_plain_sum(seed, height, width, count):
+    piece, positions, price, at, total = sought(seed, height, width, count)
     add_up(piece, positions, price, at, total)
     assert np.abs(total - plain_sum(piece, positions, price, at, total.shape)).max() < 0.05
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from core.exemplar.atlas import Atlas
 from core.exemplar.coherence import NOWHERE
 from core.exemplar.levels import SHUT, guide
+from core.exemplar.loops import Loops
 from core.exemplar.synthesis import Synthesis, Wanted, _go_on, _handed_down, _in_front, _wide
 
 WIDTH, HEIGHT = 128, 80
@@ -20,7 +21,7 @@ PHOTO = keyframe(size=(WIDTH, HEIGHT))
 
 @pytest.fixture(scope="module")
 def synthesis():
-    return Synthesis(Atlas.of([PHOTO], WIDTH))
+    return Synthesis(Atlas.of([PHOTO], WIDTH), Loops())
 
 
 def wanted(new, source=None):
@@ -85,7 +86,7 @@ def test_the_same_is_found_again(synthesis):
     first = synthesis(view)
     synthesis(wanted(hole(30, 60, 10, 60)))
     assert np.array_equal(first, synthesis(view))
-    assert np.array_equal(first, Synthesis(Atlas.of([PHOTO], WIDTH))(view))
+    assert np.array_equal(first, Synthesis(Atlas.of([PHOTO], WIDTH), Loops())(view))
 
 
 def test_what_is_wanted_is_left_as_it_is(synthesis):

@@ -4,9 +4,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.exemplar.tone import LARGEST, Linked, jumps, relax, toned
+from core.exemplar.loops import Loops
+from core.exemplar.tone import LARGEST, Copied, Linked, jumps, relax, toned
 
 SIZE = (20, 30)
+LOOPS = Loops()
 
 
 def there(left: int = 0, top: int = 0):
@@ -23,6 +25,10 @@ def bare_of(labels, exemplar):
     return exemplar[labels[..., 1], labels[..., 0], :3]
 
 
+def copied(labels, exemplar):
+    return Copied(labels, bare_of(labels, exemplar), exemplar)
+
+
 def scene(seed: int):
     random = np.random.default_rng(seed)
     exemplar = random.integers(0, 256, (24, 80, 4), np.uint8)
@@ -37,7 +43,7 @@ def test_no_tone_stays_none():
     labels, zero = there(3, 2), np.zeros((*SIZE, 3), np.float32)
     land = np.ones(SIZE, bool)
     new = np.random.default_rng(1).random(SIZE) < 0.5
-    out = toned(zero, zero, np.full(SIZE, 8.0, np.float32), linked(land), new, labels, bare_of(labels, exemplar), exemplar)
+    out = toned(zero, zero, np.full(SIZE, 8.0, np.float32), linked(land), new, copied(labels, exemplar), LOOPS)
     assert not out.any()
 
 
@@ -51,7 +57,7 @@ def test_a_constant_jump_is_closed(jump):
     new[8:13, 10:16] = True
     labels = np.where(new[..., None], there(45), there())
     bare, zero = bare_of(labels, exemplar), np.zeros((*SIZE, 3), np.float32)
-    out = toned(zero, zero, np.full(SIZE, 100.0, np.float32), linked(np.ones(SIZE, bool)), new, labels, bare, exemplar)
+    out = toned(zero, zero, np.full(SIZE, 100.0, np.float32), linked(np.ones(SIZE, bool)), new, copied(labels, exemplar), LOOPS)
     assert np.abs(bare / 255.0 + out - 120.0 / 255.0).max() < 0.1 * abs(jump) / 255.0 + 1e-6
 
 
@@ -60,7 +66,7 @@ def test_a_constant_jump_is_closed(jump):
 def test_known_pixels_keep_theirs_and_none_is_larger_than_the_largest(seed):
     exemplar, labels, land, new, tone = scene(seed)
     wanted = np.random.default_rng(seed).uniform(-1.0, 1.0, tone.shape).astype(np.float32)
-    out = toned(tone, wanted, np.full(SIZE, 4.0, np.float32), linked(land), new, labels, bare_of(labels, exemplar), exemplar)
+    out = toned(tone, wanted, np.full(SIZE, 4.0, np.float32), linked(land), new, copied(labels, exemplar), LOOPS)
     assert np.array_equal(out[~new], tone[~new])
     assert np.isfinite(out).all()
     assert np.abs(out).max() <= LARGEST
@@ -70,8 +76,8 @@ def test_where_nothing_else_is_known_the_tone_is_what_is_wanted():
     exemplar = np.full((24, 80, 4), 90, np.uint8)
     labels, wanted = there(), np.full((*SIZE, 3), 0.07, np.float32)
     everywhere = np.ones(SIZE, bool)
-    out = toned(np.zeros_like(wanted), wanted, np.full(SIZE, 4.0, np.float32), linked(everywhere), everywhere, labels,
-                bare_of(labels, exemplar), exemplar)  # fmt: skip
+    out = toned(np.zeros_like(wanted), wanted, np.full(SIZE, 4.0, np.float32), linked(everywhere), everywhere,
+                copied(labels, exemplar), LOOPS)  # fmt: skip
     assert np.abs(out - wanted).max() < 1e-4
 
 
