@@ -1,4 +1,4 @@
-"""Gpu: an NVIDIA GPU through CuPy, and the kernels of one source compiled for it."""
+"""Gpu: an NVIDIA GPU through CuPy, and the kernels that are compiled for it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from core.errors import DeviceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -21,16 +21,18 @@ _OPTIONS = ("--std=c++14", "--fmad=false")  # fused multiply-adds would round di
 class Gpu:
     """CuPy's current device, as those see it who share its ``kernels``, by name."""
 
-    def __init__(self, source: Path, names: Sequence[str], purpose: str) -> None:
-        """Compile the kernels ``names`` of ``source``; ``purpose`` is the verb for what they do. Raises DeviceError."""
+    def __init__(self, sources: Mapping[Path, Sequence[str]], purpose: str) -> None:
+        """Compile the named kernels of ``sources``; ``purpose`` is the verb for what they do. Raises DeviceError."""
         self._purpose = purpose
         try:
             import cupy
 
             self.cupy = cupy
-            # CuPy keeps what it compiled on disk, by source, options and architecture
-            module = cupy.RawModule(code=source.read_text(encoding="utf-8"), options=_OPTIONS)
-            self.kernels = {name: module.get_function(name) for name in names}
+            self.kernels: dict[str, Any] = {}
+            for source, names in sources.items():
+                # CuPy keeps what it compiled on disk, by source, options and architecture
+                module = cupy.RawModule(code=source.read_text(encoding="utf-8"), options=_OPTIONS)
+                self.kernels |= {name: module.get_function(name) for name in names}
         except Exception as error:  # a driver, a compiler and their libraries are met here: anything may be wrong with them
             raise self._device_error(error) from error
 

@@ -1,4 +1,4 @@
-"""DeviceLoops: the loops of exemplar synthesis on an NVIDIA GPU, ``kernels.cu`` launched through CuPy."""
+"""DeviceLoops: the loops of exemplar synthesis on an NVIDIA GPU, ``kernels.cu`` and ``sampling.cu`` launched through CuPy."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.exemplar.loops import Loops
+from core.exemplar.sampling import octaves
 from core.gpu import Gpu
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.exemplar.coherence import Exemplar
+    from core.exemplar.sampling import Patches
     from core.exemplar.search import Piece, Positions
     from core.exemplar.tone import Copied, Linked
 
@@ -28,7 +30,10 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.int32]
     Indices = NDArray[np.int64]
 
-_KERNELS = ("settle", "add_up", "jumps", "relax", "project")
+_KERNELS = {
+    "kernels.cu": ("settle", "add_up", "jumps", "relax", "project"),
+    "sampling.cu": ("gathered", "stretches", "borders"),
+}
 _BLOCK = 256  # threads
 _PRIORITY = 0  # the lowest: the display's kernels go first
 
@@ -42,10 +47,36 @@ class DeviceLoops(Loops):
     on_gpu = True
 
     def __init__(self) -> None:
-        self._gpu = Gpu(Path(__file__).with_name("kernels.cu"), _KERNELS, "copy from the photo")
+        self._gpu = Gpu({Path(__file__).with_name(file): names for file, names in _KERNELS.items()}, "copy from the photo")
         self._constants: dict[int, Any] = {}
+        self._held: list[Any] = []
         with self._gpu.errors():
             self._stream = self._gpu.cupy.cuda.Stream(non_blocking=True, priority=_PRIORITY)
+
+    def gathered(self, patches: Patches, extra: Floats, uv: Floats, wanted: Flags, out: Floats, more: Floats) -> None:
+        """See ``core.exemplar.sampling.gathered``."""
+        with self._working():
+            there, beside = self._there(out), self._there(more)
+            carried = *map(self._there, patches), *patches.disparity.shape, self._there(extra), extra.shape[2]
+            self._launch("gathered", wanted.size, *carried, self._there(uv), self._there(wanted), wanted.size, there, beside)
+            self._fill(out, there)
+            self._fill(more, beside)
+
+    def stretches(self, source: Floats, out: Floats) -> None:
+        """See ``core.exemplar.sampling.stretches``."""
+        self._around("stretches", source, out)
+        octaves(out)  # whose log2 is not the same everywhere
+
+    def borders(self, source: Floats, out: Floats) -> None:
+        """See ``core.exemplar.sampling.borders``."""
+        self._around("borders", source, out)
+
+    def _around(self, name: str, source: Floats, out: Floats) -> None:
+        h, w = out.shape[:2]
+        with self._working():
+            there = self._empty(out)
+            self._launch(name, h * w, self._there(source), h, w, there)
+            self._fill(out, there)
 
     def project(self, picture: Bytes, new: Flags, mean: Floats, axes: Floats, out: Numbers) -> None:
         """See ``core.exemplar.levels.project``."""
@@ -98,12 +129,14 @@ class DeviceLoops(Loops):
 
     @contextmanager
     def _working(self) -> Iterator[None]:
-        """Allocate for the stream, whose memory is used again in its order."""
+        """Launch kernels on the stream; what they read lives as long."""
         with self._gpu.errors(), self._stream:
             yield
+        self._held.clear()
 
     def _there(self, array: NDArray[Any]) -> Any:  # noqa: ANN401
-        return self._gpu.copied_there(array, self._stream)
+        self._held.append(self._gpu.copied_there(array, self._stream))
+        return self._held[-1]
 
     def _empty(self, like: NDArray[Any]) -> Any:  # noqa: ANN401
         return self._gpu.cupy.empty(like.shape, like.dtype)
@@ -112,7 +145,7 @@ class DeviceLoops(Loops):
         """Return a copy on the device of what never changes; it stays there as long as ``array`` lives."""
         key = id(array)
         if key not in self._constants:
-            self._constants[key] = self._there(array)
+            self._constants[key] = self._gpu.copied_there(array, self._stream)
             weakref.finalize(array, self._constants.pop, key).atexit = False
         return self._constants[key]
 

@@ -15,7 +15,7 @@ from core.exemplar.levels import guide
 from core.exemplar.look import CopiedLook
 from core.exemplar.loops import Loops, fastest
 from core.exemplar.renewal import BELIEVED, Renewal, evened, ground_of, grounded, raised, softened, thresholds, tidied
-from core.exemplar.sampling import Patches, gathered
+from core.exemplar.sampling import Patches
 from core.exemplar.synthesis import Synthesis, Wanted
 from core.exemplar.tone import LARGEST, Copied, Linked, toned
 from core.generator import RefinedView
@@ -76,12 +76,12 @@ class ExemplarGenerator:
         if self._prepared is None or self._prepared.shape != view.mask.shape:
             self._prepared = _Prepared(self._photo, view.mask.shape, self._seed, self._loops)
         prepared = self._prepared
-        source, tone = carried(view, prepared.atlas)
+        source, tone = carried(view, prepared.atlas, self._loops)
         tone = tone - _FADE * cv2.GaussianBlur(tone, (0, 0), _WIDE)
         rays = view.camera.rays(*view.mask.shape[::-1]).astype(np.float32) @ view.camera.rotation.T.astype(np.float32)
         done = grounded(tidied(self._completion.fill(view, coarse=True)), prepared.ground, rays[..., 1])
         row = prepared.rows(rays)
-        renewal = Renewal.of(done, source, prepared.atlas, prepared.thresholds, row)
+        renewal = Renewal.of(done, source, prepared.atlas, prepared.thresholds, row, self._loops)
         labels = prepared.synthesis(self._wanted(done, renewal, source, row))
         copied = labels.astype(np.float32) + np.float32(0.5)
         source = np.where(renewal.new[..., None], copied, source)
@@ -136,7 +136,7 @@ class _Prepared:
         few, seen = np.zeros((2, 2, 3), np.float32), np.zeros((2, 2), np.bool_)
         places, flat = np.zeros((2, 2, 2), np.float32), np.ones((2, 2), np.float32)
         # compiled now and not in flight, when the first keyframe is carried
-        gathered(Patches(places, flat), few, places, seen, places, few)
+        loops.gathered(Patches(places, flat), few, places, seen, places, few)
         land = self.atlas.sky < SKY
         self.colour = np.asarray(self.atlas.colours[land if land.any() else ~land].mean(axis=0) / 255.0, np.float32)
 
@@ -160,7 +160,7 @@ class _Prepared:
         return toned(tone, hold[..., None] * missing + pull, reach, linked, renewal.new & land, copied, self._loops)
 
 
-def carried(view: WarpedView, atlas: Atlas) -> tuple[Floats, Floats]:
+def carried(view: WarpedView, atlas: Atlas, loops: Loops) -> tuple[Floats, Floats]:
     """Return what ``view`` shows: positions in ``atlas`` (h, w, 2), and the tone (h, w, 3) of keyframes that have one.
 
     Raises ValueError when ``view`` does not say what it was sampled from.
@@ -173,7 +173,7 @@ def carried(view: WarpedView, atlas: Atlas) -> tuple[Floats, Floats]:
         seen = lookup.slot == slot
         if isinstance(keyframe.look, CopiedLook):
             patches = Patches(keyframe.look.positions, keyframe.disparity)
-            gathered(patches, keyframe.look.tones, lookup.uv, seen, source, tone)
+            loops.gathered(patches, keyframe.look.tones, lookup.uv, seen, source, tone)
         else:
             source[seen] = lookup.uv[seen] * np.array(atlas.size, np.float32)
     return source, tone

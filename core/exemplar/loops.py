@@ -7,6 +7,7 @@ from contextlib import suppress
 from core.errors import DeviceError
 from core.exemplar.coherence import settle
 from core.exemplar.levels import project
+from core.exemplar.sampling import borders, gathered, stretches
 from core.exemplar.search import add_up
 from core.exemplar.tone import close_seams
 
@@ -15,6 +16,9 @@ class Loops:
     """The compiled loops: they take and fill NumPy arrays wherever they run, and give the same bits everywhere."""
 
     on_gpu = False
+    gathered = staticmethod(gathered)
+    stretches = staticmethod(stretches)
+    borders = staticmethod(borders)
     project = staticmethod(project)
     add_up = staticmethod(add_up)
     settle = staticmethod(settle)

@@ -12,13 +12,13 @@ import numpy as np
 from core.classical.detail import blurred
 from core.classical.fill import SKY
 from core.exemplar.atlas import unfolded
-from core.exemplar.sampling import borders, stretches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.classical.generator import Completion
     from core.exemplar.atlas import Atlas
+    from core.exemplar.loops import Loops
     from core.keyframe import Keyframe
 
     Floats = NDArray[np.float32]
@@ -59,18 +59,18 @@ class Renewal:
     worn: Floats  # log2 of the larger magnification of what is known
 
     @classmethod
-    def of(cls, done: Completion, source: Floats, atlas: Atlas, varied: Floats, row: Floats) -> Renewal:
+    def of(cls, done: Completion, source: Floats, atlas: Atlas, varied: Floats, row: Floats, loops: Loops) -> Renewal:
         """Decide for the completed view ``done``, which shows the positions ``source`` (h, w, 2) of ``atlas``."""
         land, known = done.sky < SKY, done.view.mask
         stretch = np.zeros((*land.shape, 2), np.float32)
-        stretches(source, stretch)
+        loops.stretches(source, stretch)
         worn, streak = stretch[..., 0], stretch[..., 0] - stretch[..., 1]
         limit = varied[
             np.clip(source[..., 1], 0, len(varied) - 1).astype(np.int32),
             np.clip(source[..., 0], 0, varied.shape[1] - 1).astype(np.int32),
         ]
         age = np.where(known & land, np.maximum(worn / _WORN, streak / _STREAKED) / limit, np.float32(0.0))
-        spent = _grown(np.maximum(age, _scattered(source, known & land) / _BROKEN))
+        spent = _grown(np.maximum(age, _scattered(source, known & land, loops) / _BROKEN))
         holes = ~known & land
         new = (_whole(spent | holes) & land) | holes
         beside_land, beside_sky = (
@@ -185,10 +185,10 @@ def _small(where: Flags, share: float) -> Flags:
     return where & (np.asarray(statistics)[:, cv2.CC_STAT_AREA][np.asarray(labels)] < share * where.size)
 
 
-def _scattered(source: Floats, land: Flags) -> Floats:
+def _scattered(source: Floats, land: Flags, loops: Loops) -> Floats:
     """Share (h, w) of the ``land`` around each pixel of it where patches meet: what is left of many is rubble."""
     meeting, weight = np.zeros(land.shape, np.float32), land.astype(np.float32)
-    borders(source, meeting)
+    loops.borders(source, meeting)
     sums = [cv2.boxFilter(part, -1, (_WINDOW, _WINDOW)) for part in (meeting * weight, weight)]
     return np.asarray(weight * sums[0] / np.maximum(sums[1], _WINDOW**-2), np.float32)
 

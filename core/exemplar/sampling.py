@@ -183,6 +183,15 @@ def gathered(patches: Patches, extra: Floats, uv: Floats, wanted: NDArray[np.boo
 
 
 @njit(nogil=True, cache=True)
+def octaves(steps: Floats) -> None:
+    """Turn how far positions step from pixel to pixel, (h, w, 2), into log2 of magnifications."""
+    for y in range(steps.shape[0]):
+        for x in range(steps.shape[1]):
+            for c in range(2):
+                steps[y, x, c] = -math.log2(steps[y, x, c])
+
+
+@njit(nogil=True, cache=True)
 def stretches(source: Floats, out: Floats) -> None:
     """Log2 of the larger and the smaller magnification (h, w, 2) of the photo at ``source``: the Jacobian's singular values."""
     for y in range(source.shape[0]):
@@ -192,8 +201,8 @@ def stretches(source: Floats, out: Floats) -> None:
             total, area = xu * xu + xv * xv + yu * yu + yv * yv, abs(xu * yv - xv * yu)
             larger = np.float32(0.5) * (total + np.sqrt(max(total * total - np.float32(4.0) * area * area, np.float32(0.0))))
             larger = max(np.sqrt(larger), np.float32(1e-3))
-            out[y, x, 0] = -math.log2(max(area / larger, np.float32(1e-3)))
-            out[y, x, 1] = -math.log2(larger)
+            out[y, x, 0], out[y, x, 1] = max(area / larger, np.float32(1e-3)), larger
+    octaves(out)
 
 
 @njit(nogil=True, cache=True)

@@ -33,7 +33,7 @@ class Device(Gpu):
     """What the warpers of one GPU share: the compiled kernels and the keyframes that live there. Raises DeviceError."""
 
     def __init__(self) -> None:
-        super().__init__(Path(__file__).with_name("kernels.cu"), _KERNELS, "warp")
+        super().__init__({Path(__file__).with_name("kernels.cu"): _KERNELS}, "warp")
         self._residents: WeakKeyDictionary[Keyframe, Resident] = WeakKeyDictionary()
         self._pictures: WeakKeyDictionary[Keyframe, Any] = WeakKeyDictionary()
         self._lock = threading.Lock()

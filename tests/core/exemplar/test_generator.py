@@ -12,6 +12,7 @@ from handmade import LENS, keyframe, whole_view
 from core.camera import Camera, Intrinsics, turn
 from core.exemplar.generator import ExemplarGenerator, _over_skyline, carried
 from core.exemplar.levels import SHUT
+from core.exemplar.loops import Loops
 from core.exemplar.renewal import ground_of
 from core.frame import Layer
 from core.keyframe import Keyframe, eight_bit
@@ -86,7 +87,7 @@ def test_sharp_known_pixels_keep_their_source():
     key = flown(PHOTO, PHOTO, ahead((0.02, 0.0, 0.05)), SIZE)
     generator = begun()
     refined = generator(key)
-    source, _ = carried(key, refined.look.atlas)
+    source, _ = carried(key, refined.look.atlas, Loops())
     kept = key.mask & (refined.sky < 0.05) & (refined.debt > 0.0)
     assert kept.mean() > 0.4
     assert np.abs(refined.look.positions - source)[kept].max() < 0.01
@@ -99,7 +100,7 @@ def test_new_land_is_copied_from_whole_pixels_of_the_photo_s_land(view, worn):
         view = flown(PHOTO, PHOTO, PHOTO.camera.through(PHOTO.camera.intrinsics.spanning(0.02)), SIZE)
     generator = begun()
     refined = generator(view)
-    source, _ = carried(view, refined.look.atlas)
+    source, _ = carried(view, refined.look.atlas, Loops())
     land, places = refined.sky < 0.5, refined.look.positions
     new = land & (np.abs(places - source).max(axis=-1) > 0.1)
     assert new[land if worn else land & ~view.mask].mean() > 0.9
@@ -124,7 +125,7 @@ def test_the_tone_of_what_is_kept_fades():
     home = generator(flown(PHOTO, PHOTO, camera, SIZE))
     key = key_of(replace(home, look=replace(home.look, tone=np.full_like(home.look.tone, 40))), camera)
     again = flown(PHOTO, key, camera, SIZE)
-    before, after = carried(again, home.look.atlas)[1][-12:], generator(again).look.tones[-12:]
+    before, after = carried(again, home.look.atlas, Loops())[1][-12:], generator(again).look.tones[-12:]
     toned = before > 0.1
     assert toned.mean() > 0.5
     assert (after < before)[toned].mean() > 0.95
@@ -184,7 +185,7 @@ def test_keyframes_with_and_without_a_look_are_carried_side_by_side(view):
     atlas = key.look.atlas
     slots = (np.arange(WIDTH) > WIDTH // 2).astype(view.layer.lookup.slot.dtype) * np.ones_like(view.layer.lookup.slot)
     parts = {frames: replace(view.layer.lookup, slot=slots) for frames in ((key, PHOTO), (key, key), (PHOTO, PHOTO))}
-    mixed, copied, plain = (carried(replace(view, layer=Layer(*part)), atlas) for part in parts.items())
+    mixed, copied, plain = (carried(replace(view, layer=Layer(*part)), atlas, Loops()) for part in parts.items())
     for one, left, right in zip(mixed, copied, plain, strict=True):
         assert np.array_equal(one, np.where(slots[..., None] == 0, left, right))
     assert np.abs(copied[0] - plain[0]).max() > 1.0
@@ -195,7 +196,7 @@ def test_what_was_copied_is_carried_on_to_the_next_view(view):
     generator, camera = begun(), ahead((0.3, 0.0, 0.5))
     first = generator(view)
     again = flown(PHOTO, key_of(first, camera), camera, SIZE)
-    source, tone = carried(again, first.look.atlas)
+    source, tone = carried(again, first.look.atlas, Loops())
     land = again.mask & (first.sky < 0.05) & (again.disparity > 0.0)
     assert land.mean() > 0.4
     assert np.median(np.abs(source - first.look.positions)[land]) < 0.01

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from core.camera import turn
 from core.classical import ClassicalGenerator
 from core.exemplar.atlas import Atlas
+from core.exemplar.loops import Loops
 from core.exemplar.renewal import Renewal, _grown, evened, ground_of, grounded, raised, softened, thresholds, tidied
 
 WIDTH, HEIGHT = 64, 40
@@ -32,7 +33,7 @@ def completed(view=None):
 
 
 def renewal(atlas, done, source):
-    return Renewal.of(done, source.astype(np.float32), atlas, thresholds(atlas, 0), ROW)
+    return Renewal.of(done, source.astype(np.float32), atlas, thresholds(atlas, 0), ROW, Loops())
 
 
 def test_sharp_known_land_is_not_renewed(atlas):
