@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from core.classical.pushpull import push_pull
+from core.exemplar.water import Water
 from core.texels import halvings
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Atlas:
     disparity: Floats  # (height, pages width), [0.01, 1]
     sky: Floats  # likewise, [0, 1]
     light: Floats  # likewise, the darkest channel of the photos as they are, [0, 1]
+    above: Floats  # likewise, as ``core.exemplar.water.above`` has it
 
     @classmethod
     def of(cls, photos: Sequence[Keyframe], width: int) -> Atlas:
@@ -52,13 +54,13 @@ class Atlas:
         scale = min(1.0, _FINEST / max(photos[0].image.shape[:2]))
         fine = round(photos[0].image.shape[1] * scale), round(photos[0].image.shape[0] * scale)
         pages = [_page(photo, aspect, fine) for photo in photos]
-        disparity, sky, light = (
+        disparity, sky, light, above = (
             np.concatenate([_resized(_cropped(part, aspect), size) for part in parts], axis=1)
-            for parts in zip(*((photo.disparity, photo.sky, photo.image.min(axis=2)) for photo in photos), strict=True)
+            for parts in zip(*(_parts(photo) for photo in photos), strict=True)
         )
         levels = tuple(halvings(np.concatenate(pages, axis=1), _SHORTEST))
         colours = cv2.resize(levels[0], (len(photos) * size[0], size[1]), interpolation=cv2.INTER_AREA)[..., :3]
-        return cls(size, levels, np.ascontiguousarray(colours), disparity, sky, light * np.float32(1.0 / 255.0))
+        return cls(size, levels, np.ascontiguousarray(colours), disparity, sky, light * np.float32(1.0 / 255.0), above)
 
     @property
     def width(self) -> int:
@@ -104,6 +106,14 @@ def unfolded(picture: NDArray[Any], columns: int) -> NDArray[Any]:
 
 def _whole(side: float) -> int:
     return max(2 * _MULTIPLE, _MULTIPLE * round(side / _MULTIPLE))
+
+
+def _parts(photo: Keyframe) -> tuple[NDArray[Any], ...]:
+    water = Water.of(photo)
+    height, width = photo.disparity.shape
+    rays = photo.camera.rays(width, height).astype(np.float32)
+    above = np.ones_like(photo.disparity) if water is None else water.above(photo.camera, rays, photo.disparity)
+    return photo.disparity, photo.sky, photo.image.min(axis=2), above
 
 
 def _page(photo: Keyframe, aspect: float, size: tuple[int, int]) -> Bytes:

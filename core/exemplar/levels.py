@@ -26,7 +26,12 @@ LEVELS = 3  # 256x160, 128x80 and 64x40
 PATCH = 7  # pixels
 COMPONENTS = 12  # of a patch that are compared
 UNIT = 127.5  # of features a unit of colour: with it features and their squares are whole numbers that float32 holds exactly
-DEPTH, SKY, ROW = 1.2, 2.5, 3.0  # weights of log disparity, sky and row of the photo, all in [0, 1], beside colours
+DEPTH, SKY, WATER, ROW = (
+    1.2,
+    2.5,
+    0.5,
+    3.0,
+)  # weights of log disparity, sky, height above water and row, in [0, 1]
 SHUT = 255  # in the fourth channel of a picture: nothing may be copied from here
 _SHUT_SHARE = 0.5  # of pixels from which a coarser pixel is shut
 _SKYLINE = 17  # pixels, square around land within which sky may be copied with it
@@ -63,7 +68,7 @@ class Level:
 
     picture: Bytes  # (.., 4): land, and where it is ``SHUT``
     detail: Bytes  # (.., 4): the same with its low frequencies subdued, for seams
-    features: Numbers  # (.., n): looks first, then depth, sky and row, by ``UNIT``
+    features: Numbers  # (.., n): looks first, then depth, what stands there and row, by ``UNIT``
     basis: Basis | None  # of patches, where positions are searched for; elsewhere looks are blurred colours
     columns: int  # of one photo
     rarity: Floats | None  # (h w,) squared distance of each patch to the nearest elsewhere in the photo
@@ -88,7 +93,7 @@ def levels_of(atlas: Atlas) -> tuple[Level, ...]:
     width, height = atlas.size
     rows = (np.arange(height, dtype=np.float32) + np.float32(0.5)) / np.float32(height)
     row = np.broadcast_to(rows[:, None], atlas.sky.shape)
-    guides = guide(atlas.disparity, atlas.sky, row)
+    guides = guide(atlas.disparity, atlas.sky, row, atlas.above)
     shut_at = barred(atlas).astype(np.float32)
     out = []
     for number in range(LEVELS):
@@ -141,10 +146,13 @@ def _sun(atlas: Atlas, sky: Flags) -> Flags:
     return np.asarray((labels == largest) & (max(width, height) < 2 * min(width, height)))
 
 
-def guide(disparity: Floats, sky: Floats, row: Floats) -> Floats:
-    """Say what a place is like beside its looks, (h, w, 3): ``disparity`` by its logarithm, ``sky`` and ``row``, weighed."""
+def guide(disparity: Floats, sky: Floats, row: Floats, above: Floats) -> Floats:
+    """Say what a place is like beside its looks, (h, w, 3): its depth by ``disparity``, what stands there, and its ``row``.
+
+    Water (``above`` 0), land and ``sky`` are one scale: between water and sky there is land. All (h, w), weighed.
+    """
     depth = 1.0 + np.log(np.clip(disparity, 0.01, 1.0)) / np.log(100.0)
-    return np.asarray(np.dstack([DEPTH * depth, SKY * sky, ROW * row]), np.float32)
+    return np.asarray(np.dstack([DEPTH * depth, SKY * sky + WATER * above, ROW * row]), np.float32)
 
 
 def patches_of(picture: Bytes) -> Floats:

@@ -84,7 +84,7 @@ def test_any_shape_gives_sides_that_can_be_halved_three_times(size: tuple[int, i
 @settings(deadline=None)
 @given(st.floats(0.01, 100.0))
 def test_a_level_is_the_coarsest_that_is_fine_enough(density: float):
-    atlas = Atlas((64, 40), tuple(np.zeros((320 >> n, 512 >> n, 4), np.uint8) for n in range(4)), *[np.zeros((40, 64))] * 4)
+    atlas = Atlas((64, 40), tuple(np.zeros((320 >> n, 512 >> n, 4), np.uint8) for n in range(4)), *[np.zeros((40, 64))] * 5)
     fineness = [level.shape[0] / 40 for level in atlas.levels]
     level = atlas.level(density)
     assert fineness[level] >= density or level == 0

@@ -98,14 +98,20 @@ def test_patches_are_as_far_apart_as_their_pixels_on_the_average():
     assert np.square(patches_of(one)[24] - patches_of(other)[24]).sum() == pytest.approx(apart, rel=1e-5)
 
 
-def test_guides_rise_with_disparity_sky_and_row():
+def test_guides_rise_with_disparity_sky_height_above_water_and_row():
     ramp = np.geomspace(0.01, 1.0, 20, dtype=np.float32)[None]
     zero, one = np.zeros_like(ramp), np.ones_like(ramp)
-    for parts, channel in (((ramp, zero, zero), 0), ((one, ramp, zero), 1), ((one, zero, ramp), 2)):
+    cases = (
+        ((ramp, zero, zero, zero), 0),
+        ((one, ramp, zero, zero), 1),
+        ((one, zero, zero, ramp), 1),
+        ((one, zero, ramp, zero), 2),
+    )
+    for parts, channel in cases:
         guides = guide(*parts)
         assert (np.diff(guides[0, :, channel]) > 0.0).all()
         assert not np.delete(np.diff(guides[0], axis=0), channel, axis=1).any()
-    assert np.abs(guide(zero, zero, zero)).max() < 1e-6
+    assert np.abs(guide(zero, zero, zero, zero)).max() < 1e-6
 
 
 def test_subduing_takes_low_frequencies_and_leaves_detail():

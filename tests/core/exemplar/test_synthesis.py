@@ -30,7 +30,7 @@ def wanted(new, source=None):
     source = here(WIDTH, HEIGHT) if source is None else source
     return Wanted(
         picture=PHOTO.image,
-        guides=guide(PHOTO.disparity, PHOTO.sky, here(WIDTH, HEIGHT)[..., 1] / HEIGHT),
+        guides=guide(PHOTO.disparity, PHOTO.sky, here(WIDTH, HEIGHT)[..., 1] / HEIGHT, Atlas.of([PHOTO], WIDTH).above),
         trust=np.ones((HEIGHT, WIDTH), np.float32),
         new=new & land,
         source=np.where((land & ~new)[..., None], source, np.float32(np.nan)),
