@@ -41,10 +41,8 @@ class Water:
         disparity = photo.disparity
         height, width = disparity.shape
         down = photo.camera.rays(width, height)[..., 1].astype(np.float32)
-        along, downward = (
-            np.abs(np.diff(disparity, axis=1, append=disparity[:, -1:])),
-            np.diff(disparity, axis=0, prepend=disparity[:1]),
-        )
+        along = np.abs(np.diff(disparity, axis=1, append=disparity[:, -1:]))
+        downward = np.diff(disparity, axis=0, prepend=disparity[:1])
         on = (along < _LEVEL * downward) & (photo.geometry_sky < SKY)
         least = _LEAST * disparity.size
         for _ in range(_TURNS):
