@@ -34,7 +34,7 @@ from core.warp.cpu import CpuWarper
 from core.world import BUDGET_BYTES, World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from core.camera import Intrinsics
     from core.generator import Generator
@@ -80,6 +80,19 @@ def photo_keyframe(photo: Photo, scene: Scene) -> Keyframe:
     return Keyframe(Camera(photo.intrinsics), photo.image, scene.disparity, scene.sky, np.zeros_like(scene.disparity))
 
 
+@dataclass(frozen=True, eq=False)
+class Other:
+    """Another photo, which lends its look to a flight."""
+
+    photo: Photo
+    keyframe: Keyframe
+
+
+def keyframes_of(others: Sequence[Other]) -> tuple[Keyframe, ...]:
+    """Return those of ``others``, in their order."""
+    return tuple(other.keyframe for other in others)
+
+
 class Flight:
     """One flight into one photo.
 
@@ -87,7 +100,8 @@ class Flight:
     flies. Raises nothing once built, other than for programming errors: what goes wrong in the refiner is contained there.
     """
 
-    def __init__(self, photo: Keyframe, generator: Generator, settings: FlightSettings) -> None:
+    def __init__(self, photo: Keyframe, generator: Generator, settings: FlightSettings, others: Sequence[Other] = ()) -> None:
+        """``others`` lend their look from the start, or from when they did in a flight that is flown again."""
         self.settings = settings
         if not generator.sky:
             photo = photo.without_sky()
@@ -121,6 +135,9 @@ class Flight:
         self.refiner.begin(settings.seed)
         self._refined_at, self._refined_from = -math.inf, self.craft.camera.position
         self.log.look_through(self.tick, self.lens)
+        self.others = tuple(others)
+        if others and settings.replay is None:
+            self.join(others)
 
     @property
     def camera(self) -> Camera:
@@ -177,6 +194,12 @@ class Flight:
         photo = self.world.photo
         return make_pilot(how, self.settings.seed, scene_reach(photo.disparity, photo.geometry_sky))
 
+    def join(self, others: Sequence[Other]) -> None:
+        """Let ``others`` lend their look to the keyframes that are asked for from now on; a ``Copying`` generator heeds it."""
+        self.others = tuple(others)
+        self.refiner.others = keyframes_of(others)
+        self.log.join(self.tick)
+
     def advance(self, dt: float, steering: Steering) -> None:
         """Fly for ``dt`` seconds. Any steering input takes over from whatever pilot flies."""
         self.rest += dt
@@ -209,6 +232,8 @@ class Flight:
                 self.engage(log.pilots[numbers[0]])
             elif what is Happening.LENS:
                 self._look_through(log.lenses[numbers[0]])
+            elif what is Happening.JOINED:
+                self.join(self.others)
             else:
                 arrival = Outcome(Arrival(numbers[0]), log.sizes[numbers[1]])
         self._tick(tuple(replay.steered), drag, arrival)

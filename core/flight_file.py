@@ -40,11 +40,13 @@ class Origin:
     generator: str  # name, or weights file
     backend: str  # what computes it: other ones round differently
     program: str  # version
+    others: tuple[tuple[str, str], ...] = ()  # names and SHA-256 of the photos that lend their look
 
     def differences(self, other: Origin) -> list[str]:
         """Return in words what is not the same for the flight."""
         same = {"photo": self.digest == other.digest, "generator": self.generator == other.generator}
         same |= {"seed": self.seed == other.seed, "device": self.backend == other.backend}
+        same |= {"set of other photos": [digest for _, digest in self.others] == [digest for _, digest in other.others]}
         same |= {"version of the program": self.program == other.program}
         return [name for name, is_same in same.items() if not is_same]
 
@@ -128,7 +130,15 @@ def _record(document: dict[str, Any], own: dict[str, Any], log: FlightLog) -> Fl
     if not (0 <= first <= last <= log.ticks and 0.0 <= rest < TICK and math.isfinite(own["world_bytes"])):
         raise ValueError(f"part {first} to {last} of {log.ticks} ticks")
     return FlightRecord(
-        Origin(own["photo"], own["digest"], own["seed"], own["generator"], own["backend"], own["program"]),
+        Origin(
+            own["photo"],
+            own["digest"],
+            own["seed"],
+            own["generator"],
+            own["backend"],
+            own["program"],
+            tuple((str(name), str(digest)) for name, digest in own.get("others", ())),
+        ),
         (int(width), int(height)),
         int(own["world_bytes"]),
         Intrinsics(*map(float, own["lens"])),

@@ -1,7 +1,8 @@
 """Flight log: what happened to a flight from outside, by tick, so that it can be flown again exactly.
 
-A flight is a function of its photo, its settings and this: what was steered, who was given the controls, through which lens it
-looked, and when each keyframe came in. A minute of steering takes a few hundred bytes, an hour of keyframes some tens of kB.
+A flight is a function of its photos, its settings and this: what was steered, who was given the controls, through which lens it
+looked, when each keyframe came in, and when other photos began to lend their look. A minute of steering takes a few hundred
+bytes, an hour of keyframes some tens of kB.
 """
 
 from __future__ import annotations
@@ -35,11 +36,12 @@ class Happening(IntEnum):
     ENGAGED = 2  # index of the pilot's name
     LENS = 3  # index of the lens
     ARRIVED = 4  # ``Arrival``, index of the size: the keyframe that was being made is there
+    JOINED = 5  # nothing: the other photos lend their look from now on
 
     @property
     def arity(self) -> int:
         """How many numbers there are."""
-        return 1 if self in (Happening.ENGAGED, Happening.LENS) else 2
+        return {Happening.ENGAGED: 1, Happening.LENS: 1, Happening.JOINED: 0}.get(self, 2)
 
 
 class Arrival(IntEnum):
@@ -115,6 +117,10 @@ class FlightLog:
     def arrive(self, tick: int, arrival: Arrival, size: tuple[int, int]) -> None:
         """Log that the keyframe of (width, height) ``size`` that was being made came in, or failed."""
         self._add(tick, Happening.ARRIVED, arrival, _index(self.sizes, size))
+
+    def join(self, tick: int) -> None:
+        """Log that the other photos lend their look from now on."""
+        self._add(tick, Happening.JOINED)
 
     def _add(self, tick: int, what: Happening, *numbers: int) -> None:
         self.events.append(Event(tick, what, numbers))

@@ -87,6 +87,17 @@ class Accelerated(Protocol):
         """Compute on the processor from now on; nothing need begin again."""
 
 
+@runtime_checkable
+class Copying(Protocol):
+    """What a ``Generator`` offers besides that copies from photos: it copies from others than the start photo as well."""
+
+    def prepare(self, others: tuple[Keyframe, ...]) -> None:
+        """Make ready what ``join`` would otherwise take a second for, while views go on in another thread."""
+
+    def join(self, others: tuple[Keyframe, ...]) -> None:
+        """Let at most ``MOST_OTHERS`` others lend their look from the next view on; those that do already cost nothing."""
+
+
 def on_gpu(generator: Generator) -> bool:
     """Whether ``generator`` computes on a GPU."""
     return isinstance(generator, Accelerated) and generator.on_gpu
@@ -96,6 +107,10 @@ def grows(generator: Generator) -> bool:
     """Whether ``generator`` is to make views as large as there is time for."""
     return isinstance(generator, Accelerated) and generator.on_gpu and generator.grows
 
+
+# Other photos in a flight. Positions are kept in 65535 steps over all photos and their mirror images: with four photos of 2048
+# pixels a step is a quarter of a pixel, with one a sixteenth. What is read is rounded by up to half of that.
+MOST_OTHERS = 3
 
 SIZES = ("small", "base")  # of trained ones, each with its weights file
 # by name, the default first: "auto" is what flies best, exemplar synthesis; ``core.refiner.make_generator`` makes them

@@ -22,7 +22,7 @@ from core.compose import compose
 from core.errors import DeviceError, DeviceMemoryError
 from core.flight_log import Arrival
 from core.frame import Layer
-from core.generator import GENERATORS, WEIGHTS_SUFFIX, Accelerated, grows
+from core.generator import GENERATORS, WEIGHTS_SUFFIX, Accelerated, Copying, grows
 from core.keyframe import Keyframe, eight_bit
 from core.resolution import Resolution, magnification
 from core.texels import shown
@@ -111,11 +111,12 @@ class Outcome(NamedTuple):
 
 @dataclass(eq=False)
 class _Job:
-    """A keyframe to be made: of ``camera``, from ``keyframes``."""
+    """A keyframe to be made: of ``camera``, from ``keyframes``; the photos ``others`` lend their look."""
 
     camera: Camera
     keyframes: tuple[Keyframe, ...]
     size: tuple[int, int]
+    others: tuple[Keyframe, ...] = ()
     outcome: Outcome | None = None  # when it is done
 
 
@@ -153,6 +154,7 @@ class Refiner:
         self._resolution = Resolution(size, adaptive=larger and not lockstep and grows(generator))
         self._told: str | None = None  # why the processor warps
         self.canvas, self.picture_size = canvas, size
+        self.others: tuple[Keyframe, ...] = ()  # photos that lend their look to what is asked for from now on
         self._seed = 0
         self._failed_in_a_row = 0
         self._made: deque[float] = deque(maxlen=256)
@@ -189,6 +191,11 @@ class Refiner:
         except Exception as error:  # noqa: BLE001  as in ``_refined``
             self._fall_back(_one_line(error))
 
+    def prepare(self, others: tuple[Keyframe, ...]) -> None:
+        """Make ready that the photos ``others`` lend their look; to be called from a thread that may wait."""
+        if isinstance(self._generator, Copying):
+            self._generator.prepare(others)
+
     @property
     def busy(self) -> bool:
         """Whether a keyframe was asked for that is not collected yet."""
@@ -204,7 +211,7 @@ class Refiner:
         with self._wake:
             self._ahead = self._world.choose(camera)
             if not self._world.sees(camera):
-                self._job = _Job(camera, self._ahead, self.size)
+                self._job = _Job(camera, self._ahead, self.size, self.others)
             self._wake.notify()
 
     def collect(self, like: Outcome | None = None) -> Outcome | None:
@@ -266,6 +273,8 @@ class Refiner:
         """Make the keyframe of ``job``; None when that failed, which is counted and reported."""
         began = time.perf_counter()
         try:
+            if isinstance(self._generator, Copying):
+                self._generator.join(job.others)
             keyframe = _completed(job, self._generator, self._dome, self._warper, magnification(job.size, self.canvas))
             if keyframe is not None and self._thread is not None:
                 shown(keyframe)

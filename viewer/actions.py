@@ -53,7 +53,7 @@ def start_recording(app: App) -> None:
         return
     try:
         path = keepsake(app.photo.path, "videos", ".mp4")
-        metadata = recording_metadata(app.photo, app.options.seed, app.flight.refiner.generator_name)
+        metadata = recording_metadata(app.photo, app.options.seed, app.flight.refiner.generator_name, app.flight.others)
         capture = record(app.stage.context, path, app.stage.canvas.size, metadata)
     except (PhotoflightError, OSError) as error:
         app.hud.say(str(error))

@@ -96,7 +96,7 @@ class App:
 
     def run(self) -> int:
         """Fly until the window is closed; return the exit code."""
-        self.load(self.options.photo)
+        self.load(self.options.photo, self.options.also)
         before = time.perf_counter()
         try:
             while self.running and not self.window.has_exit:
@@ -112,10 +112,10 @@ class App:
             self._close()
         return 0
 
-    def load(self, photo: Path) -> None:
-        """Prepare ``photo`` behind what is on the screen; the flight changes when it is ready."""
+    def load(self, photo: Path, also: tuple[Path, ...] = ()) -> None:
+        """Prepare ``photo`` behind what is on the screen; the flight changes when it is ready. ``also`` lend their look."""
         width, height = self.stage.size
-        self._loader.load(photo, self.quality.canvas(width, height), self.quality.lookup(width, height))
+        self._loader.load(photo, self.quality.canvas(width, height), self.quality.lookup(width, height), also)
         self.meters.loading = f"opening {photo.name}"
         if self.flight is None:  # no instruments yet that would show it
             self.hud.say(self.meters.loading, seconds=math.inf)
@@ -162,19 +162,27 @@ class App:
             return None
 
     def _take_loaded(self) -> None:
-        """Fly into the photo that has become ready, or say why that cannot be."""
+        """Fly into the photo that has become ready, or say why that cannot be; then let others lend their look."""
         loaded = self._loader.poll()
         if loaded is None:
+            self._take_others()
             return
         self.meters.loading = ""
         if isinstance(loaded, PhotoflightError):
             if self.flight is None:
                 if self._loader.path == self.options.photo:
                     raise loaded
-                self.load(self.options.photo)  # the drop came before the first flight
+                self.load(self.options.photo, self.options.also)  # the drop came before the first flight
             self.hud.say(str(loaded))
             return
         self._fly(loaded)
+
+    def _take_others(self) -> None:
+        others, wrong = self._loader.poll_others()
+        if others and self.flight is not None:
+            self.flight.join(others)
+        if wrong:
+            self.hud.say(wrong)
 
     def _fly(self, loaded: Loaded) -> None:
         if self.flight is not None:
@@ -365,10 +373,11 @@ class App:
         self.controls.release_all()
 
     def on_file_drop(self, x: int, y: int, paths: list[str]) -> None:
-        """Open the first of the dropped files."""
+        """Open the first of the dropped files; the others lend it their look."""
         del x, y
         if paths:
-            self.load(Path(paths[0]))
+            photo, *also = map(Path, paths)
+            self.load(photo, tuple(also))
 
     def on_resize(self, width: int, height: int) -> bool:
         """Fit view and canvas to the window; True keeps pyglet's own projection out of it."""

@@ -10,11 +10,11 @@ import argparse
 import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.errors import PhotoflightError
 from core.export import KINDS
-from core.generator import GENERATORS, WEIGHTS_SUFFIX
+from core.generator import GENERATORS, MOST_OTHERS, WEIGHTS_SUFFIX
 from viewer import weights_command
 from viewer.options import (
     PERCEPTIONS,
@@ -179,6 +179,13 @@ def _add_scene(parser: argparse.ArgumentParser, *, own_depth: bool = True) -> No
 
 def _add_flight(parser: argparse.ArgumentParser, pilot: str) -> None:
     parser.add_argument(
+        "--also",
+        type=Path,
+        nargs="+",
+        metavar="PHOTO",
+        help=f"up to {MOST_OTHERS} other photos: their land is copied too, colour-matched; exemplar alone heeds them",
+    )
+    parser.add_argument(
         "--pilot", metavar="NAME|FILE", help=f"manual, autopilot, a cinematic move, a path or flight file [{pilot}]"
     )
     refiners = f"{', '.join(GENERATORS)}, or a weights file"
@@ -217,7 +224,9 @@ def _number(kind: Callable[[str], Number], lowest: Number, highest: Number) -> C
 
 
 def _options(kind: type[Options], arguments: argparse.Namespace) -> Options:
-    return kind(**{option.name: getattr(arguments, option.name) for option in fields(kind)})
+    told: dict[str, Any] = {option.name: getattr(arguments, option.name) for option in fields(kind)}
+    told |= {name: tuple(value) for name, value in told.items() if isinstance(value, list)}
+    return kind(**told)
 
 
 def _take_settings(arguments: argparse.Namespace) -> str:

@@ -71,7 +71,14 @@ def flown(keyframe: Keyframe, options: ExportOptions, photo: Photo | None = None
     from viewer.film import flight_of, record_of, seconds_of
 
     film = FilmOptions(
-        size=options.size, pilot=options.pilot, refiner=options.refiner, seed=options.seed, seconds=options.seconds
+        options.photo,
+        options.perception,
+        also=options.also,
+        size=options.size,
+        pilot=options.pilot,
+        refiner=options.refiner,
+        seed=options.seed,
+        seconds=options.seconds,
     )
     if options.seconds is None and record_of(film) is None:
         film = replace(film, seconds=SECONDS)

@@ -23,12 +23,12 @@ from viewer.quality import Quality
 from viewer.recorder import Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from core.camera import Camera
-    from core.flight import Flight
+    from core.flight import Flight, Other
     from core.flight_file import FlightRecord
     from core.generator import Generator
     from core.keyframe import Keyframe
@@ -47,6 +47,7 @@ class Shot:
     camera: Camera
     generator: str  # that flies
     lookup: Lookup | None = None  # through which its newest keyframes are seen; the published loop has none
+    others: tuple[Other, ...] = ()  # photos that lend the flight their look
 
 
 def run(options: FilmOptions) -> None:
@@ -58,9 +59,9 @@ def run(options: FilmOptions) -> None:
 
     from viewer.loader import keyframe_of
 
-    unused = [f"--{name}" for name in ("pilot", "size") if getattr(options, name) != getattr(type(options), name)]
+    unused = [f"--{name}" for name in ("pilot", "size", "also") if getattr(options, name) != getattr(type(options), name)]
     if options.classic and unused:
-        raise PilotError(f"{' and '.join(unused)}: the published loop has a pilot and a size of its own; leave it out")
+        raise PilotError(f"{' and '.join(unused)}: the published loop has one photo, and its own pilot and size; leave it out")
     photo, keyframe, notice = keyframe_of(options.photo, options)
     if notice:
         print(notice, file=sys.stderr)
@@ -72,7 +73,7 @@ def run(options: FilmOptions) -> None:
     else:
         film = shots(keyframe, options, photo)
     first = next(film)  # what can be wrong with pilot and device is known before any file is touched
-    metadata = recording_metadata(photo, options.seed, first.generator)
+    metadata = recording_metadata(photo, options.seed, first.generator, first.others)
     album = Album(options.frames, options, metadata) if options.frames else None
     with Recorder(options.output, options.size, options.fps, metadata, lockstep=True) as recorder:
         for shot in tqdm(chain([first], film), total=frame_count(options), unit="frame", disable=None):
@@ -140,7 +141,7 @@ def shots(keyframe: Keyframe, options: FilmOptions, photo: Photo | None = None) 
                 renderer.draw(frame, canvas)
                 ring.push(canvas)
                 picture = ring.pull()
-            yield Shot(picture, frame.camera, flight.refiner.generator_name, frame.newer.lookup)
+            yield Shot(picture, frame.camera, flight.refiner.generator_name, frame.newer.lookup, flight.others)
             flight.advance(1.0 / options.fps, Steering())
         if flight.refiner.last_error is not None:
             print(flight.refiner.last_error, file=sys.stderr)
@@ -165,21 +166,47 @@ def flight_of(
     if record is not None and options.refiner == type(options).refiner:
         options = replace(options, refiner=record.origin.generator)
     generator, notice = generator_of(options)
-    if notice:
-        print(notice, file=sys.stderr)
+    others, left_out = _others(options, record, generator)
+    for line in filter(None, (notice, left_out)):
+        print(line, file=sys.stderr)
     if record is not None:
-        again = _flown_again(keyframe, generator, record, photo, options)
+        again = _flown_again(keyframe, generator, record, photo, options, others)
         if again is not None:
             return again
     aspect = options.size[0] / options.size[1]
     settings = FlightSettings(aspect, refine_size, lockstep=True, seed=options.seed, canvas=options.size)
-    flight = Flight(keyframe, generator, settings)
+    flight = Flight(keyframe, generator, settings, others)
     flight.pilot = pilot
     return flight
 
 
+def _others(options: FilmOptions, record: FlightRecord | None, generator: Generator) -> tuple[list[Other], str]:
+    """Open the photos that lend their look, and say which do not: those named, else those of ``record``, beside its photo.
+
+    Raises PhotoflightError where one cannot be opened, PilotError where one of ``record`` is missing or has changed.
+    """
+    from viewer.loader import lenders, other_of
+
+    recorded = () if record is None or options.also else record.origin.others
+    also = options.also or tuple(options.photo.with_name(Path(name).name) for name, _ in recorded)
+    also, left_out = lenders(also, generator)
+    for path in also:
+        if recorded and not path.is_file():
+            raise PilotError(f"{options.pilot}: its other photo {path.name} is not beside {options.photo}; name it with --also")
+    others = [other_of(path, options) for path in also]
+    for other, (_, digest) in zip(others, recorded, strict=False):
+        if other.photo.digest != digest:
+            raise PilotError(f"{options.pilot}: {other.photo.path} has changed since; name the photo as it was with --also")
+    return others, left_out
+
+
 def _flown_again(
-    keyframe: Keyframe, generator: Generator, record: FlightRecord, photo: Photo | None, options: FilmOptions
+    keyframe: Keyframe,
+    generator: Generator,
+    record: FlightRecord,
+    photo: Photo | None,
+    options: FilmOptions,
+    others: Sequence[Other],
 ) -> Flight | None:
     """Return the flight of ``record`` at the beginning of its part; None, and a line on standard error, where that cannot be."""
     from core.flight import Flight, FlightSettings
@@ -195,7 +222,7 @@ def _flown_again(
         world_bytes=record.world_bytes,
         replay=record.log,
     )
-    flight = Flight(keyframe, generator, settings)
+    flight = Flight(keyframe, generator, settings, others)
     differences = ["photo"] if photo is None else record.origin.differences(origin_of(flight, photo, options.refiner))
     if differences:
         print(f"{options.pilot}: another {', '.join(differences)}; its path is followed instead", file=sys.stderr)

@@ -26,6 +26,7 @@ class SceneOptions:
     perception: str = PERCEPTIONS[0]
     depth: Path | None = None  # the user's own depth map, instead of a perceived one
     near: Near = "bright"  # what near looks like in it
+    also: tuple[Path, ...] = ()  # other photos: the exemplar generator copies new land from them too
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from core.flight import Flight
+    from collections.abc import Sequence
+
+    from core.flight import Flight, Other
     from core.flight_file import Origin
     from core.photo import Photo
 
@@ -19,9 +21,10 @@ def program_version() -> str:
         return "unknown"
 
 
-def recording_metadata(photo: Photo, seed: int, generator: str) -> dict[str, str]:
-    """Return title and comment of a recording: the program's version, seed, the generator's name, the photo and its SHA-256."""
+def recording_metadata(photo: Photo, seed: int, generator: str, others: Sequence[Other] = ()) -> dict[str, str]:
+    """Return title and comment of a recording: version, seed, the generator's name, the photos and their SHA-256."""
     comment = f"photoflight {program_version()}; seed {seed}; generator {generator}; photo sha256 {photo.digest}"
+    comment += "".join(f"; also {other.photo.path.name} sha256 {other.photo.digest}" for other in others)
     return {"title": f"photoflight: {photo.path.name}", "comment": comment}
 
 
@@ -31,4 +34,5 @@ def origin_of(flight: Flight, photo: Photo, refiner: str) -> Origin:
     from core.generator import WEIGHTS_SUFFIX
 
     generator = refiner if refiner.endswith(WEIGHTS_SUFFIX) else flight.generator
-    return Origin(photo.path.name, photo.digest, flight.settings.seed, generator, flight.backend, program_version())
+    others = tuple((other.photo.path.name, other.photo.digest) for other in flight.others)
+    return Origin(photo.path.name, photo.digest, flight.settings.seed, generator, flight.backend, program_version(), others)

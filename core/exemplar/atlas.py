@@ -7,14 +7,15 @@ the photo, at x = width, lies its mirror image, and beyond that, at 2 width, the
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from core.classical.pushpull import push_pull
-from core.exemplar.water import Water
+from core.exemplar.matching import ranged, recoloured
+from core.exemplar.water import above_water
 from core.texels import halvings
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ _FINEST = 2048  # pixels, longest side of the photo as it is kept: few keyframes
 _CLEAR, _OPAQUE = 0.05, 0.9  # sky alpha up to which a colour is the land's own, and from which nothing is known of the land
 _COARSEST = 48  # pixels, longest side at which land is continued under the sky
 _SHORTEST = 32  # pixels of the shorter side beyond which a level is halved once more
+_PLACES, _ALIKE = 8, 0.05  # where a photo may be cropped, on either side of the middle; share of sky that is as good as another
 _MULTIPLE = 8  # of which sides are multiples: they are halved three times
+_PARTS = "colours", "disparity", "sky", "light", "above"  # of an atlas, at the density of a view
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,23 +47,43 @@ class Atlas:
     disparity: Floats  # (height, pages width), [0.01, 1]
     sky: Floats  # likewise, [0, 1]
     light: Floats  # likewise, the darkest channel of the photos as they are, [0, 1]
-    above: Floats  # likewise, as ``core.exemplar.water.above`` has it
+    above: Floats  # likewise, 0 on water and 1 on land, as ``core.exemplar.water`` has it
 
     @classmethod
     def of(cls, photos: Sequence[Keyframe], width: int) -> Atlas:
-        """Prepare ``photos`` for views in which the first is ``width`` pixels wide; the others are cropped to its shape."""
+        """Prepare ``photos`` for views in which the first is ``width`` pixels wide.
+
+        The others are cropped to its shape, and their land takes on the colours and the distances of its land.
+        """
         aspect = photos[0].image.shape[1] / photos[0].image.shape[0]
         size = _whole(width), _whole(width / aspect)
         scale = min(1.0, _FINEST / max(photos[0].image.shape[:2]))
         fine = round(photos[0].image.shape[1] * scale), round(photos[0].image.shape[0] * scale)
-        pages = [_page(photo, aspect, fine) for photo in photos]
-        disparity, sky, light, above = (
-            np.concatenate([_resized(_cropped(part, aspect), size) for part in parts], axis=1)
-            for parts in zip(*(_parts(photo) for photo in photos), strict=True)
-        )
-        levels = tuple(halvings(np.concatenate(pages, axis=1), _SHORTEST))
-        colours = cv2.resize(levels[0], (len(photos) * size[0], size[1]), interpolation=cv2.INTER_AREA)[..., :3]
-        return cls(size, levels, np.ascontiguousarray(colours), disparity, sky, light * np.float32(1.0 / 255.0), above)
+        first, *others = (_cropped(photo, aspect, photos[0]) for photo in photos)
+        pages = [cls._page(first, size, _picture(first, fine), first.disparity)]
+        for other in others:
+            disparity = ranged(other.disparity, other.geometry_sky, first.disparity, first.geometry_sky)
+            picture = recoloured(_picture(other, fine), disparity, pages[0].levels[0], first.disparity)
+            pages.append(cls._page(other, size, picture, disparity))
+        levels = tuple(np.concatenate(level, axis=1) for level in zip(*(page.levels for page in pages), strict=True))
+        return cls(size, levels, *(np.concatenate([getattr(page, name) for page in pages], axis=1) for name in _PARTS))
+
+    @classmethod
+    def _page(cls, photo: Keyframe, size: tuple[int, int], picture: Bytes, disparity: Floats) -> Atlas:
+        """Prepare one ``photo`` for (width, height) ``size``: ``picture`` (h, w, 4) is its land and its sky alpha."""
+        colours = np.array(cv2.resize(picture, size, interpolation=cv2.INTER_AREA)[..., :3], np.uint8)
+        parts = disparity, photo.sky, photo.image.min(axis=2) * np.float32(1.0 / 255.0), above_water(photo)
+        return cls(size, tuple(halvings(picture, _SHORTEST)), colours, *(_resized(part, size) for part in parts))
+
+    @property
+    def pages(self) -> list[Atlas]:
+        """Each photo alone."""
+        levels = zip(*map(self._split, self.levels), strict=True)
+        parts = (self._split(getattr(self, name)) for name in _PARTS)
+        return [Atlas(self.size, *page) for page in zip(levels, *parts, strict=True)]
+
+    def _split(self, picture: NDArray[Any]) -> list[NDArray[Any]]:
+        return np.split(picture, self.disparity.shape[1] // self.size[0], axis=1)
 
     @property
     def width(self) -> int:
@@ -90,12 +113,18 @@ class Atlas:
 
     def _sampled(self, picture: NDArray[Any], place: Floats, how: int = cv2.INTER_LINEAR) -> NDArray[Any]:
         columns, rows = self.size
-        x = place[..., 0]
-        page = np.floor(x * np.float32(0.5 / columns)) if self.width > 2 * columns else np.float32(0.0)
-        x = np.float32(columns) * (page + 1) - np.abs(x - np.float32(columns) * (2 * page + 1))
-        across, down = picture.shape[1] / self.disparity.shape[1], picture.shape[0] / rows
-        x, y = x * np.float32(across) - np.float32(0.5), place[..., 1] * np.float32(down) - np.float32(0.5)
-        return np.asarray(cv2.remap(picture, x, y, how, borderMode=cv2.BORDER_REPLICATE))
+        pages = self._split(picture)
+        across, down = pages[0].shape[1] / columns, picture.shape[0] / rows
+        y = place[..., 1] * np.float32(down) - np.float32(0.5)
+        reads = []
+        for number, photo in enumerate(pages):  # one by one: what is interpolated never mixes two photos
+            x = np.float32(columns) - np.abs(place[..., 0] - np.float32(columns * (2 * number + 1)))
+            x = x * np.float32(across) - np.float32(0.5)
+            reads.append(np.asarray(cv2.remap(photo, x, y, how, borderMode=cv2.BORDER_REPLICATE)))
+        for number, read in enumerate(reads[1:], 1):
+            where = place[..., 0] >= np.float32(2 * columns * number)
+            np.copyto(reads[0], read, where=where[..., None] if read.ndim > 2 else where)
+        return reads[0]
 
 
 def unfolded(picture: NDArray[Any], columns: int) -> NDArray[Any]:
@@ -108,25 +137,26 @@ def _whole(side: float) -> int:
     return max(2 * _MULTIPLE, _MULTIPLE * round(side / _MULTIPLE))
 
 
-def _parts(photo: Keyframe) -> tuple[NDArray[Any], ...]:
-    water = Water.of(photo)
-    height, width = photo.disparity.shape
-    rays = photo.camera.rays(width, height).astype(np.float32)
-    above = np.ones_like(photo.disparity) if water is None else water.above(photo.camera, rays, photo.disparity)
-    return photo.disparity, photo.sky, photo.image.min(axis=2), above
-
-
-def _page(photo: Keyframe, aspect: float, size: tuple[int, int]) -> Bytes:
-    image = cv2.resize(_cropped(photo.image, aspect), size, interpolation=cv2.INTER_AREA)
-    sky = np.clip(cv2.resize(_cropped(photo.sky, aspect), size, interpolation=cv2.INTER_LINEAR), 0.0, 1.0)
+def _picture(photo: Keyframe, size: tuple[int, int]) -> Bytes:
+    image = cv2.resize(photo.image, size, interpolation=cv2.INTER_AREA)
+    sky = np.clip(cv2.resize(photo.sky, size, interpolation=cv2.INTER_LINEAR), 0.0, 1.0)
     return np.dstack([_land(np.asarray(image), np.asarray(sky, np.float32)), np.rint(sky * 255.0).astype(np.uint8)])
 
 
-def _cropped(picture: NDArray[Any], aspect: float) -> NDArray[Any]:
-    """Return the middle of ``picture`` in another shape."""
+def _cropped(photo: Keyframe, aspect: float, like: Keyframe) -> Keyframe:
+    """Return ``photo`` in another shape: of it what has about as much sky as ``like``, next to the middle."""
+    share = like.sky.mean()
+    places = sorted(np.linspace(0.0, 1.0, 2 * _PLACES + 1), key=lambda place: abs(place - 0.5))
+    place = min(places, key=lambda place: round(abs(_window(photo.sky, aspect, place).mean() - share) / _ALIKE))
+    image, disparity, sky = (_window(part, aspect, place) for part in (photo.image, photo.disparity, photo.sky))
+    return replace(photo, image=image, disparity=disparity, sky=sky)
+
+
+def _window(picture: NDArray[Any], aspect: float, place: float) -> NDArray[Any]:
+    """Return a part of ``picture`` in another shape, at ``place`` in [0, 1] of what there is to choose from."""
     height, width = picture.shape[:2]
     w, h = min(width, round(height * aspect)), min(height, round(width / aspect))
-    left, top = (width - w) // 2, (height - h) // 2
+    left, top = int(place * (width - w)), int(place * (height - h))
     return np.ascontiguousarray(picture[top : top + h, left : left + w])
 
 

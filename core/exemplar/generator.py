@@ -55,15 +55,28 @@ class ExemplarGenerator:
     def __init__(self) -> None:
         self._completion = ClassicalGenerator()
         self._photo: Keyframe | None = None
+        self._others: tuple[Keyframe, ...] = ()
         self._prepared: _Prepared | None = None
+        self._ahead: tuple[tuple[Keyframe, ...], _Prepared | None] = (), None  # others that will join
         self._seed = 0
         self._loops = fastest()
 
     def begin(self, photo: Keyframe, seed: int) -> None:
         """Take up ``photo``; what is copied from is prepared when the first view comes in, behind the first moments of flight."""
         self._completion.begin(photo, seed)
-        self._photo, self._prepared = photo, None
+        self._photo, self._others, self._prepared, self._ahead = photo, (), None, ((), None)
         self._seed = seed % 2**32  # any whole number will do
+
+    def prepare(self, others: tuple[Keyframe, ...]) -> None:
+        """Make ready what ``join`` needs, see ``core.generator.Copying``, for views of the size that they have now."""
+        photo, now = self._photo, self._prepared
+        if photo is not None and now is not None:
+            self._ahead = others, _Prepared((photo, *others), now.shape, self._seed, self._loops)
+
+    def join(self, others: tuple[Keyframe, ...]) -> None:
+        """Copy from ``others`` as well from now on: positions in the start photo stay what they are."""
+        if others != self._others:
+            self._others, self._prepared = others, self._ahead[1] if self._ahead[0] == others else None
 
     def __call__(self, view: WarpedView) -> RefinedView:
         """Complete ``view`` and renew what is worn; what is neither comes back as it was.
@@ -76,7 +89,7 @@ class ExemplarGenerator:
         if view.dome is None:
             raise ValueError("this view does not say which sky it is before: let core.compose.compose make it")
         if self._prepared is None or self._prepared.shape != view.mask.shape:
-            self._prepared = _Prepared(self._photo, view.mask.shape, self._seed, self._loops)
+            self._prepared = _Prepared((self._photo, *self._others), view.mask.shape, self._seed, self._loops)
         prepared = self._prepared
         source, tone = carried(view, prepared.atlas, self._loops)
         tone = tone - _FADE * cv2.GaussianBlur(tone, (0, 0), _WIDE)
@@ -108,7 +121,7 @@ class ExemplarGenerator:
 
     def leave_gpu(self) -> None:
         """Compute on the processor from now on; what is copied from is prepared anew."""
-        self._loops, self._prepared = Loops(), None
+        self._loops, self._prepared, self._ahead = Loops(), None, ((), None)
 
     def _wanted(self, done: Completion, renewal: Renewal, source: Floats, row: Floats, above: Floats) -> Wanted:
         """Say what the view should show; large holes are suggested what the photo shows in their direction, at their distance."""
@@ -126,16 +139,16 @@ class ExemplarGenerator:
 
 
 class _Prepared:
-    """A photo, ready for views of one shape (height, width) that see as much of it as fits their shape."""
+    """Photos, ready for views of one shape (height, width) that see as much of the first as fits their shape."""
 
-    def __init__(self, photo: Keyframe, shape: tuple[int, ...], seed: int, loops: Loops) -> None:
-        self.shape, self._lens, self._loops = shape, photo.camera.intrinsics, loops
+    def __init__(self, photos: tuple[Keyframe, ...], shape: tuple[int, ...], seed: int, loops: Loops) -> None:
+        self.shape, self._lens, self._loops = shape, photos[0].camera.intrinsics, loops
         across = self._lens.covered_by(shape[1] / shape[0]).fx / self._lens.fx
-        self.atlas = Atlas.of([photo], round(shape[1] * across))
+        self.atlas = Atlas.of(photos, round(shape[1] * across))
         self.synthesis = Synthesis(self.atlas, loops)
         self.thresholds = thresholds(self.atlas, seed)
-        self.ground = ground_of(photo)
-        self._water = Water.of(photo)
+        self.ground = ground_of(photos[0])
+        self._water = Water.of(photos[0])
         few, seen = np.zeros((2, 2, 3), np.float32), np.zeros((2, 2), np.bool_)
         places, flat = np.zeros((2, 2, 2), np.float32), np.ones((2, 2), np.float32)
         # compiled now and not in flight, when the first keyframe is carried

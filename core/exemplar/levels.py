@@ -71,7 +71,8 @@ class Level:
     features: Numbers  # (.., n): looks first, then depth, what stands there and row, by ``UNIT``
     basis: Basis | None  # of patches, where positions are searched for; elsewhere looks are blurred colours
     columns: int  # of one photo
-    rarity: Floats | None  # (h w,) squared distance of each patch to the nearest elsewhere in the photo
+    rarity: Floats | None  # (h w,) squared distance of each patch to the nearest elsewhere in the photos
+    foreign: Floats | None = None  # (h w,) squared distance of all features to the nearest in the first photo: 0 in that one
 
     @property
     def looks(self) -> int:
@@ -94,7 +95,7 @@ def levels_of(atlas: Atlas) -> tuple[Level, ...]:
     rows = (np.arange(height, dtype=np.float32) + np.float32(0.5)) / np.float32(height)
     row = np.broadcast_to(rows[:, None], atlas.sky.shape)
     guides = guide(atlas.disparity, atlas.sky, row, atlas.above)
-    shut_at = barred(atlas).astype(np.float32)
+    shut_at = np.concatenate([barred(page) for page in atlas.pages], axis=1).astype(np.float32)
     out = []
     for number in range(LEVELS):
         size = atlas.disparity.shape[1] >> number, height >> number
@@ -107,10 +108,15 @@ def levels_of(atlas: Atlas) -> tuple[Level, ...]:
         columns = width >> number
         whole = unfolded(np.dstack([picture, np.where(shut, np.uint8(SHUT), np.uint8(0))]), columns)
         guided = unfolded(guided, columns)
-        basis = Basis.of(patches_of(whole[..., :3])) if number == LEVELS - 1 else None
-        features = _features(np.ascontiguousarray(whole[..., :3]), np.asarray(guided, np.float32), basis)
+        pages = np.split(whole, atlas.width // (2 * width), axis=1)  # of which none may look like another at its edge
+        looks = [np.ascontiguousarray(page[..., :3]) for page in pages]
+        basis = Basis.of(np.concatenate([patches_of(page) for page in looks])) if number == LEVELS - 1 else None
+        guides_of = np.split(np.asarray(guided, np.float32), len(pages), axis=1)
+        features = np.concatenate([_features(page, by, basis) for page, by in zip(looks, guides_of, strict=True)], axis=1)
         rarity = None if basis is None else _rarity(features[..., :COMPONENTS].astype(np.float32), columns)
-        out.append(Level(whole, subdued(whole), features, basis, columns, rarity))
+        detail = np.concatenate([subdued(page) for page in pages], axis=1)
+        foreign = None if basis is None else _foreign(features.astype(np.float32), columns)
+        out.append(Level(whole, detail, features, basis, columns, rarity, foreign))
     return tuple(out)
 
 
@@ -206,6 +212,16 @@ def project(picture: Bytes, new: Flags, mean: Floats, axes: Floats, out: Numbers
                     total[d] += patch[k] * axes[k, d]
             for d in range(len(total)):
                 out[y, x, d] = np.int32(np.rint(np.float32(UNIT) * total[d]))
+
+
+def _foreign(features: Floats, columns: int) -> Floats:
+    """Squared distance (h w,) of what is at each position to the nearest in the first photo, mirror images left out."""
+    first = features[:, :columns].reshape(-1, features.shape[2])
+    squares = np.square(first).sum(axis=1)
+    out = np.zeros(features.shape[:2], np.float32)
+    for row, line in zip(out[:, 2 * columns :], features[:, 2 * columns :], strict=True):
+        row[:] = np.square(line).sum(axis=1) + (squares - 2.0 * (line @ first.T)).min(axis=1)
+    return out.ravel()
 
 
 def _rarity(looks: Floats, columns: int) -> Floats:

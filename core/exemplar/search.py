@@ -39,6 +39,7 @@ _GOES_ON = 0.4  # share that a shift costs less if all that is around has it
 _SUGGESTED = 4.0  # times as far as the best shift that may be which was suggested, to be taken
 _CELL = 4  # pixels, side of the squares in which uses are counted
 _PRICE = 4.0  # of showing a place once more, as a share of its rarity
+_FOREIGN = 2.0  # of showing what the first photo has nothing like, as a share of how far it is from all that it has
 
 
 class Positions(NamedTuple):
@@ -76,6 +77,7 @@ class Search:
         self._positions = Positions(np.ascontiguousarray(features.T), sums, closed, level.looks, width)
         self._size = np.array([width, height])
         self._rarity = level.rarity if level.rarity is not None else np.zeros(height * width, np.float32)
+        self._foreign = np.float32(0.0) if level.foreign is None else _FOREIGN * level.foreign
         y, x = np.divmod(np.arange(height * width), width)
         page, x = np.divmod(x, 2 * level.columns)
         x = page * level.columns + np.minimum(x, 2 * level.columns - 1 - x)  # a mirror image is shown with what it mirrors
@@ -102,7 +104,7 @@ class Search:
     def _price(self, shown: Labels) -> Floats:
         """Return what it costs to show each position, (positions,), when ``shown`` (m, 2) are shown already."""
         uses = np.bincount(self._cell[self._flat(shown)], minlength=len(self._cell)) / _CELL**2
-        return np.asarray(_PRICE * self._rarity * uses[self._cell], np.float32)
+        return np.asarray(_PRICE * self._rarity * uses[self._cell] + self._foreign, np.float32)
 
     def _found(self, piece: Piece, price: Floats, labels: Labels, suggested: Labels) -> tuple[Labels, Flags]:
         """Positions (size, 2) for ``piece``, and which of them suit."""

@@ -60,3 +60,12 @@ class Water:
         _, y, z = (float(side) for side in camera.position)
         under = rays[..., 1] + y * disparity - self.slope * np.abs(rays[..., 2] + z * disparity) - self.height * disparity
         return np.clip(under / np.float32(-_NEAR), 0.0, 1.0).astype(np.float32)
+
+
+def above_water(photo: Keyframe) -> Floats:
+    """Whether what ``photo`` shows is above its water, (h, w) in [0, 1]; 1 where it has none."""
+    water = Water.of(photo)
+    if water is None:
+        return np.ones_like(photo.disparity)
+    height, width = photo.disparity.shape
+    return water.above(photo.camera, photo.camera.rays(width, height).astype(np.float32), photo.disparity)

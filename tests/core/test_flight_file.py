@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from handmade import CopyGenerator, RaisingGenerator, keyframe
+from handmade import CopyGenerator, JoiningGenerator, RaisingGenerator, keyframe
 
 from core.camera import Intrinsics, angles, rigid, turn
 from core.errors import PilotError
-from core.flight import Flight, FlightSettings
+from core.flight import Flight, FlightSettings, Other
 from core.flight_file import FlightRecord, Origin, read_record
-from core.flight_log import Arrival, FlightLog
+from core.flight_log import Arrival, Event, FlightLog, Happening
 from core.pilots.path_file import load_path
 from core.sight import TICK, TRACK_TICKS
 from core.steering import Steering
@@ -29,15 +30,19 @@ SIZE = (48, 30)
 ORIGIN = Origin("hills.jpg", "ab" * 32, 3, "copy", "cpu/cpu", "1.0")
 
 
-def made(generator: Generator, *, lockstep: bool = False, replay: FlightLog | None = None) -> Flight:
+def made(
+    generator: Generator, *, lockstep: bool = False, replay: FlightLog | None = None, others: tuple[Other, ...] = ()
+) -> Flight:
     settings = FlightSettings(1.6, (64, 40), lockstep=lockstep, seed=3, world_bytes=2**20, replay=replay)
-    return Flight(keyframe(), generator, settings)
+    return Flight(keyframe(), generator, settings, others)
 
 
-def flown(flight: Flight) -> dict[int, np.ndarray]:
-    """Fly by hand, unevenly, and return what was seen at some ticks."""
+def flown(flight: Flight, others: tuple[Other, ...] = ()) -> dict[int, np.ndarray]:
+    """Fly by hand, unevenly, and return what was seen at some ticks; ``others`` join on the way."""
     seen = {}
     for step in range(90):
+        if step == 30 and others:
+            flight.join(others)
         if step == 40:
             flight.engage("autopilot")
         if step == 60:
@@ -77,6 +82,46 @@ def test_it_is_the_same_flight(generator: type[Generator], tmp_path: Path, *, lo
     assert np.array_equal(one.lookup.uv, other.lookup.uv)
     assert again.log.events == flight.log.events
     again.close()
+
+
+def test_others_lend_their_look_again_from_when_they_did(tmp_path: Path) -> None:
+    others = (Other(None, keyframe(seed=1)), Other(None, replace(keyframe(), image=np.zeros((40, 64, 3), np.uint8))))
+    flight = made(JoiningGenerator())
+    flown(flight, others)
+    FlightRecord.of(flight, ORIGIN, SIZE).save(tmp_path / "flight.json")
+    flight.close()
+    record = read_record(tmp_path / "flight.json")
+    assert record is not None
+    worlds = []
+    for lent in (others, others[:1]):
+        again = made(JoiningGenerator(), lockstep=True, replay=record.log, others=lent)
+        again.advance(flight.tick * TICK, Steering())
+        assert again.log.events == flight.log.events
+        again.close()
+        worlds.append([key.image for key in again.world.keyframes])
+    assert len(flight.world) > 3
+    assert all(np.array_equal(one, key.image) for one, key in zip(worlds[0], flight.world.keyframes, strict=True))
+    assert not all(np.array_equal(one, other) for one, other in zip(*worlds, strict=True))
+    early = [event.tick for event in flight.log.events if event.what is Happening.JOINED]
+    assert len(early) == 1
+    assert early[0] > 0
+
+
+def test_others_at_the_start_join_before_the_first_tick() -> None:
+    flight = made(JoiningGenerator(), lockstep=True, others=(Other(None, keyframe(seed=1)),))
+    assert Event(0, Happening.JOINED, ()) in flight.log.events
+    flight.close()
+
+
+def test_a_file_remembers_the_others_and_an_older_one_has_none(tmp_path: Path) -> None:
+    origin = replace(ORIGIN, others=(("lake.jpg", "cd" * 32), ("fell.jpg", "ef" * 32)))
+    replace(record_of(2), origin=origin).save(tmp_path / "flight.json")
+    assert read_record(tmp_path / "flight.json").origin == origin
+    assert ORIGIN.differences(origin) == ["set of other photos"]
+    document = json.loads((tmp_path / "flight.json").read_text())
+    del document["photoflight"]["others"]
+    (tmp_path / "flight.json").write_text(json.dumps(document))
+    assert read_record(tmp_path / "flight.json").origin == ORIGIN
 
 
 def test_the_display_changes_nothing() -> None:

@@ -94,6 +94,26 @@ class StripedGenerator(CopyGenerator):
         return replace(super().__call__(view), look=StripedLook())
 
 
+class JoiningGenerator(CopyGenerator):
+    """Its holes have the mean colour of the photos that lend their look."""
+
+    name = "joining"
+
+    def __init__(self) -> None:
+        self.others: tuple[Keyframe, ...] = ()
+
+    def prepare(self, others: tuple[Keyframe, ...]) -> None:
+        pass
+
+    def join(self, others: tuple[Keyframe, ...]) -> None:
+        self.others = others
+
+    def __call__(self, view: WarpedView) -> RefinedView:
+        grey = np.mean([other.image.mean() / 255.0 for other in self.others]) if self.others else 0.5
+        good = super().__call__(view)
+        return replace(good, image=np.where(view.mask[..., None], good.image, np.float32(grey)))
+
+
 class NanGenerator(CopyGenerator):
     """Something in it diverged."""
 

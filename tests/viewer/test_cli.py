@@ -89,6 +89,12 @@ def test_film_options(ran: Callable[..., list[object]]) -> None:
     assert ran(*line.split()) == [expected]
 
 
+def test_other_photos(ran: Callable[..., list[object]]) -> None:
+    also = (Path("b.jpg"), Path("c.jpg"))
+    assert ran("a.jpg", "--also", "b.jpg", "c.jpg") == [FlyOptions(Path("a.jpg"), also=also)]
+    assert ran("film", "a.jpg", "--also", "b.jpg", "c.jpg", "--fps", "25") == [FilmOptions(Path("a.jpg"), also=also, fps=25.0)]
+
+
 def test_other_commands(ran: Callable[..., list[object]]) -> None:
     assert ran("depth", "a.jpg", "-o", "b.png") == [DepthOptions(Path("a.jpg"), output=Path("b.png"))]
     assert ran("bench", "--json", "b.json") == [BenchOptions(Path("b.json"))]

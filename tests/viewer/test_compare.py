@@ -69,7 +69,7 @@ def test_what_cannot_fly_is_not_compared(tmp_path: Path, capsys: pytest.CaptureF
 
 
 @pytest.mark.usefixtures("weights")
-@pytest.mark.parametrize(("option", "value"), [("--pilot", "orbit"), ("--size", "640x360")])
+@pytest.mark.parametrize(("option", "value"), [("--pilot", "orbit"), ("--size", "640x360"), ("--also", "lake.jpg")])
 def test_what_the_published_loop_has_of_its_own_is_refused(tmp_path: Path, capsys, option: str, value: str) -> None:
     assert cli.main(["film", "--classic", option, value, "-o", str(tmp_path / "out.mp4")]) == cli.USER_ERROR
     (line,) = capsys.readouterr().err.splitlines()

@@ -12,10 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.errors import DeviceError, PilotError, RecordingError
+from core.errors import DeviceError, PhotoError, PilotError, RecordingError
+from core.flight_file import FlightRecord
+from core.steering import Steering
 from core.warp.benchmark import landscape
 from viewer import film
+from viewer.loader import keyframe_of
 from viewer.options import FilmOptions
+from viewer.provenance import origin_of, recording_metadata
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,6 +127,53 @@ def test_no_such_pilot_leaves_an_earlier_film_alone(tmp_path: Path, monkeypatch:
     with pytest.raises(PilotError, match="kite"):
         film.run(FilmOptions(output=earlier, pilot="kite"))
     assert earlier.read_bytes() == b"an earlier film"
+
+
+@pytest.fixture
+def lent(tmp_path: Path, demo_photos: list[Path]) -> tuple[FilmOptions, Path]:
+    """A flight on file of two small photos that lie beside each other, and the second of them."""
+    first, second = tmp_path / "first.jpg", tmp_path / "second.jpg"
+    for file, photo in ((first, demo_photos[4]), (second, demo_photos[0])):
+        Image.open(photo).reduce(8).save(file)
+    options = replace(SHORT, photo=first, also=(second,))
+    photo, keyframe, _ = keyframe_of(first, options)
+    flight = film.flight_of(keyframe, options, photo)
+    flight.advance(1.5, Steering())
+    record = FlightRecord.of(flight, origin_of(flight, photo, "auto"), options.size)
+    record.save(tmp_path / "flight.json")
+    flight.close()
+    return replace(options, also=(), pilot=str(tmp_path / "flight.json")), second
+
+
+def test_a_flight_with_others_is_flown_again_with_those_beside_its_photo(
+    lent: tuple[FilmOptions, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    options, second = lent
+    photo, keyframe, _ = keyframe_of(options.photo, options)
+    shots = list(film.shots(keyframe, replace(options, seconds=1.5), photo))
+    assert [other.photo.path for other in shots[-1].others] == [second]
+    comment = recording_metadata(photo, 3, "exemplar", shots[-1].others)["comment"]
+    assert hashlib.sha256(second.read_bytes()).hexdigest() in comment
+    assert capsys.readouterr().err == ""
+    next(film.shots(keyframe, replace(options, also=(options.photo,)), photo))
+    assert "another set of other photos" in capsys.readouterr().err
+    Image.open(second).rotate(180).save(second)
+    with pytest.raises(PilotError, match=r"second.jpg has changed"):
+        next(film.shots(keyframe, options, photo))
+    second.unlink()
+    with pytest.raises(PilotError, match=r"second.jpg is not beside"):
+        next(film.shots(keyframe, options, photo))
+
+
+def test_a_bad_other_photo_is_one_line_and_other_refiners_say_that_they_ignore_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.jpg").touch()
+    options = replace(SHORT, also=(tmp_path / "bad.jpg",))
+    with pytest.raises(PhotoError, match=r"bad.jpg"):
+        next(film.shots(landscape(64, 40), options))
+    next(film.shots(landscape(64, 40), replace(options, refiner="classical")))
+    assert "the classical generator copies from no photo" in capsys.readouterr().err
 
 
 def test_no_headless_opengl_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:

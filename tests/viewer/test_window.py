@@ -60,6 +60,26 @@ def test_a_bad_photo_dropped_before_the_first_flight_does_not_end_it(demo_photos
     waiting._close()
 
 
+def test_of_several_dropped_the_first_is_flown_and_the_others_lend_their_look(
+    demo_photos: list[Path],
+    tmp_path: Path,
+    xvfb: str,  # noqa: ARG001
+) -> None:
+    from viewer.app import App
+
+    bad = tmp_path / "torn.jpg"
+    bad.write_bytes(b"not a photo")
+    app = App(FlyOptions(photo=demo_photos[0], size=(160, 100)))
+    app.on_file_drop(0, 0, [str(demo_photos[1]), str(bad), str(demo_photos[2])])
+    turn_until(app, lambda: app.flight is not None)
+    assert app.photo.path == demo_photos[1]
+    assert app.flight.others == (), "the first frame that is steered waits for none"
+    turn_until(app, lambda: bool(app.flight.others))
+    assert [other.photo.path for other in app.flight.others] == [demo_photos[2]]
+    assert "torn.jpg" in app.hud.message
+    app._close()
+
+
 def test_dropping_a_photo_flies_into_it(app: App, demo_photos: list[Path]) -> None:
     before = app.flight
     app.on_file_drop(0, 0, [str(demo_photos[1])])

@@ -16,10 +16,6 @@ PHOTO = keyframe(size=(WIDTH, HEIGHT))
 LAND = landlocked(PHOTO)
 
 
-def plain(value: int):
-    return replace(LAND, image=np.full_like(LAND.image, value), disparity=np.full_like(LAND.disparity, value / 255.0 + 0.01))
-
-
 def test_a_photo_reads_back_as_itself():
     atlas = Atlas.of([LAND], WIDTH)
     read = atlas.read(here(WIDTH, HEIGHT))
@@ -46,19 +42,44 @@ def test_beyond_the_right_edge_lies_the_mirror_image(x: float, y: float, pages: 
 
 
 def test_pages_do_not_bleed_into_each_other():
-    atlas = Atlas.of([plain(0), plain(100), plain(200)], WIDTH)
-    assert atlas.width == 6 * WIDTH
-    place = here(atlas.width, HEIGHT)
-    wanted = np.repeat([0, 100, 200], 2 * WIDTH)
-    assert (atlas.read(place)[..., 0] == wanted).all()
-    assert np.abs(atlas.disparity_at(place) - (wanted / 255.0 + 0.01)).max() < 1e-6
+    """Wherever in a page, up to its very folds, at any level, and where halving leaves odd sides."""
+    atlas = Atlas.of([keyframe(size=(3 * WIDTH + 2, 3 * HEIGHT), seed=seed) for seed in range(3)], WIDTH)
+    assert atlas.width == 6 * atlas.size[0]
+    x, y = np.meshgrid(np.linspace(0.0, atlas.width / 3, 2000, endpoint=False, dtype=np.float32), np.float32([3.3, 20.8]))
+    place = np.stack([x, y], axis=-1)
+    for number, page in enumerate(atlas.pages):
+        there = place + np.float32([2 * number * atlas.size[0], 0.0])
+        for level in range(len(atlas.levels)):
+            assert np.abs(atlas.read(there, level).astype(int) - page.read(place, level)).max() <= 4  # of 1/32 pixel
+        assert np.abs(atlas.colours_at(there).astype(int) - page.colours_at(place)).max() <= 4
+        assert np.abs(atlas.disparity_at(there) - page.disparity_at(place)).max() < 1e-3
 
 
-def test_other_photos_are_cropped_to_the_shape_of_the_first():
-    wide = keyframe(size=(128, 40), seed=1)
-    atlas = Atlas.of([LAND, landlocked(wide)], WIDTH)
-    beside = here(WIDTH, HEIGHT) + np.float32([2 * WIDTH, 0.0])
-    assert np.array_equal(atlas.read(beside)[..., :3], wide.image[:, 32:96])
+def test_the_first_photo_is_as_it_is_alone():
+    alone, among = (Atlas.of([PHOTO, *others], WIDTH) for others in ([], [keyframe(size=(100, 90), seed=1)]))
+    assert all(np.array_equal(one, page) for one, page in zip(alone.levels, among.pages[0].levels, strict=True))
+    assert all(np.array_equal(getattr(alone, name), getattr(among.pages[0], name)) for name in ("disparity", "sky", "light"))
+    place = here(2 * WIDTH, HEIGHT)
+    assert np.array_equal(alone.read(place), among.read(place))
+
+
+def test_other_photos_take_on_the_look_of_the_first():
+    other = keyframe(size=(WIDTH, HEIGHT), seed=1)
+    bluer = replace(other, image=(0.5 * other.image).astype(np.uint8) + np.uint8([0, 0, 90]), disparity=np.sqrt(other.disparity))
+    first, page = Atlas.of([PHOTO, bluer], WIDTH).pages
+    land = PHOTO.sky < 0.05
+    assert np.abs(page.colours[land].mean(axis=0) - first.colours[land].mean(axis=0)).max() < 4.0
+    assert np.abs(np.percentile(page.disparity[land], (10, 90)) - np.percentile(first.disparity[land], (10, 90))).max() < 0.05
+
+
+@pytest.mark.parametrize("size", [(160, 40), (40, 64), (64, 120)])
+def test_other_photos_are_cropped_to_the_shape_of_the_first(size: tuple[int, int]):
+    """A panorama to its middle; where there is a choice to as much sky as the first has, not to a middle without any."""
+    page = Atlas.of([PHOTO, keyframe(size=size, seed=1)], WIDTH).pages[1]
+    assert page.sky.shape == (HEIGHT, WIDTH)
+    assert abs(page.sky.mean() - PHOTO.sky.mean()) < 0.08
+    if size[1] == HEIGHT:
+        assert np.array_equal(page.sky, keyframe(size=size, seed=1).sky[:, 48:112])
 
 
 def test_land_shows_no_sky_and_goes_on_under_it():

@@ -280,3 +280,72 @@ def test_beside_land_positions_go_on_into_the_sky_and_no_farther():
     assert np.abs(out[rim] - (shown[HEIGHT // 2] + [[[0.0, -2.0]], [[0.0, -1.0]]])).max() < 1e-5
     for whole in (land | True, land & False):
         assert _over_skyline(shown, whole) is shown
+
+
+def pages_of(refined) -> np.ndarray:
+    """How many pixels of land show each photo."""
+    atlas, places = refined.look.atlas, refined.look.positions[refined.sky < 0.5]
+    return np.bincount((places[:, 0] // (2 * atlas.size[0])).astype(int), minlength=len(atlas.pages))
+
+
+def chained(others: tuple[Keyframe, ...], steps: int = 4):
+    """Fly ahead step by step, each view made from the one before; ``others`` join after the first."""
+    generator, key, views = begun(), PHOTO, []
+    for step in range(steps):
+        if step:
+            generator.join(others)
+        camera = ahead((0.1 * step, 0.0, 0.8 * step + 0.3))
+        views.append(generator(flown(PHOTO, key, camera, SIZE)))
+        key = key_of(views[-1], camera)
+    return views
+
+
+OTHERS = tuple(keyframe(size=(2 * WIDTH, 2 * HEIGHT), seed=seed) for seed in (1, 2))
+
+
+def test_others_lend_their_look_from_when_they_join():
+    before, *after = chained(OTHERS)
+    assert len(before.look.atlas.pages) == 1
+    assert all(sound(view) for view in after)
+    assert sum(pages_of(view)[1:].sum() for view in after) > 100
+
+
+def test_with_others_the_same_views_give_the_same_pictures():
+    assert all(same(one, other) for one, other in zip(chained(OTHERS), chained(OTHERS), strict=True))
+
+
+def test_no_others_change_nothing_and_a_new_flight_is_without(view):
+    generator = begun()
+    first = generator(view)
+    prepared = generator._prepared
+    generator.join(())
+    assert generator._prepared is prepared
+    generator.join(OTHERS)
+    generator(view)
+    generator.begin(PHOTO, 0)
+    assert same(first, generator(view))
+
+
+def test_what_is_prepared_ahead_is_what_joins(view):
+    """And changes nothing until it does."""
+    generator = begun()
+    first = generator(view)
+    generator.prepare(OTHERS)
+    assert same(first, generator(view))
+    generator.join(OTHERS)
+    assert generator._prepared is generator._ahead[1]
+    later = begun()
+    later.join(OTHERS)
+    assert same(generator(view), later(view))
+
+
+def test_what_was_shown_is_shown_where_others_join():
+    """Positions mean the same: a keyframe from before is carried as it is."""
+    key = flown(PHOTO, PHOTO, ahead((0.02, 0.0, 0.05)), SIZE)
+    generator = begun()
+    refined = generator(key)
+    generator.join(OTHERS)
+    again = generator(key)
+    kept = (refined.debt > 0.0) & (again.debt > 0.0) & (refined.sky < 0.05)
+    assert kept.mean() > 0.4
+    assert np.abs(refined.look.positions - again.look.positions)[kept].max() < 0.02

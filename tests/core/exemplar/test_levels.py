@@ -60,9 +60,14 @@ def test_the_folds_are_shut(levels):
 @pytest.mark.parametrize("number", [LEVELS - 1])
 def test_a_patch_of_the_photo_is_its_own_nearest(levels, number):
     level = levels[number]
-    whole = np.ones(level.picture.shape[:2], bool)
-    guides = level.features[..., level.looks :] / np.float32(UNIT)
-    query = level.query(np.ascontiguousarray(level.picture[..., :3]), guides.astype(np.float32), whole, Loops())
+    queries = []
+    for page in range(2):  # a patch ends at the edge of its page
+        part = np.s_[:, 2 * page * level.columns : 2 * (page + 1) * level.columns]
+        guides = (level.features[part][..., level.looks :] / np.float32(UNIT)).astype(np.float32)
+        queries.append(
+            level.query(np.ascontiguousarray(level.picture[part][..., :3]), guides, np.ones(guides.shape[:2], bool), Loops())
+        )
+    query = np.concatenate(queries, axis=1)
     flat, wanted = (part.reshape(-1, part.shape[2]).astype(np.float64) for part in (level.features, query))
     away = np.square(flat).sum(axis=1) - 2.0 * wanted @ flat.T + np.square(wanted).sum(axis=1)[:, None]
     own = np.diag(away)
@@ -146,6 +151,15 @@ def test_rarity_is_the_distance_to_the_nearest_patch_that_does_not_overlap():
         away = np.square(own - own[y, x]).sum(axis=-1)
         away[(abs(rows - y) < PATCH) & (abs(columns - x) < PATCH)] = np.inf
         assert rarity[y, x] == pytest.approx(away.min(), abs=0.5)
+
+
+def test_what_the_first_photo_has_nothing_like_is_foreign(levels):
+    level = levels[-1]
+    foreign = level.foreign.reshape(level.picture.shape[:2])
+    assert not foreign[:, : 2 * level.columns].any()
+    first = level.features[:, : level.columns].reshape(-1, level.features.shape[2])
+    for y, x in ((3, 70), (11, 90), (19, 120)):
+        assert foreign[y, x] == pytest.approx(np.square(first - level.features[y, x]).sum(axis=1).min(), abs=1.0)
 
 
 def glow(sun: bool, radius: int = 4, **change) -> Atlas:

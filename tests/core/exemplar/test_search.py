@@ -16,13 +16,13 @@ ROWS, COLUMNS = 12, 16
 BARRED = searching._BARRED
 
 
-def level(features=None, shut=(), rarity=None):
+def level(features=None, shut=(), rarity=None, foreign=None):
     """A photo of ROWS x COLUMNS pixels whose features are given, unfolded."""
     if features is None:
         features = np.random.default_rng(0).integers(0, 128, (ROWS, 2 * COLUMNS, COUNT), np.int32)
     picture = np.zeros((ROWS, 2 * COLUMNS, 4), np.uint8)
     picture.reshape(-1, 4)[list(shut), 3] = SHUT
-    return Level(picture, picture, features, None, COLUMNS, rarity)
+    return Level(picture, picture, features, None, COLUMNS, rarity, foreign)
 
 
 def here(left=0, top=0, size=(ROWS, 2 * COLUMNS)):
@@ -166,6 +166,16 @@ def rare_and_common():
     features[4:8, 4:8, 0] = 30
     rarity = np.square(features[..., 0]).astype(np.float32).ravel()
     return level(features, shut=np.flatnonzero(np.arange(ROWS * 2 * COLUMNS) % (2 * COLUMNS) >= COLUMNS), rarity=rarity)
+
+
+def test_of_equals_the_one_of_the_first_photo_is_shown():
+    features = np.random.default_rng(0).integers(0, 128, (ROWS, 2 * COLUMNS, COUNT), np.int32)
+    features[:, COLUMNS:] = features[:, :COLUMNS]
+    new = box(2, 6, 3, 8)
+    for side in range(2):
+        foreign = np.where(np.arange(ROWS * 2 * COLUMNS) % (2 * COLUMNS) < COLUMNS, 50.0 * side, 50.0 * (1 - side))
+        labels = found(level(features, foreign=foreign.astype(np.float32)), features, new)
+        assert ((labels[new][:, 0] >= COLUMNS) == bool(side)).all()
 
 
 @pytest.mark.parametrize("shown", [False, True])
