@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.camera import Camera, Intrinsics
+from core.classical.pushpull import push_pull
 from core.texels import halvings
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ WIDTH, HEIGHT = 2048, 1024
 _FOLD = 256  # columns in which loose directions are sampled
 _COARSE = 4  # the smooth part is made at a quarter of the dome's resolution: 0.7 degrees a pixel
 _DETAIL_SIDE = 2048  # longest side of the photo in the detail picture; few windows show more
-_PAD = 0.08  # the detail picture continues the photo by this share of its long side, mirrored, and fades out there
+_PAD = 0.3, 0.08  # the detail picture continues the photo by these shares of its sides, mirrored, and fades out there
+_SMEARED, _MIRRORED = 0.02, 0.1  # of the long side: what is larger goes on as at the edge, the rest is mirrored and fades sooner
+_FRAME = 0.02  # of the photo's long side: its outermost pixels are darker in many, and are not continued
 _RIM = 0.004  # sky nearer to land than this share of the width carries the land's colour or a sharpening halo
 _TEXTURE = 0.6  # share of the photo's own contrast that the continued clouds are given
 _LEAST_SKY = 1e-4  # share of the sphere that must be clean sky to make a dome of it (the view of a photo is about 5 %)
@@ -114,6 +117,7 @@ def _detail(photo: Keyframe) -> tuple[NDArray[np.uint8], Intrinsics]:
     """Return the photo with a mirrored border, alpha = clean sky, and the lens that sees it.
 
     Alpha is 0 within ``_RIM`` of land, where the colour is not the sky's own, and fades from the photo's edge through the border.
+    The photo's outermost pixels, ``_FRAME``, are the border's already.
     """
     import cv2
 
@@ -126,22 +130,28 @@ def _detail(photo: Keyframe) -> tuple[NDArray[np.uint8], Intrinsics]:
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (4 * rim + 1, 4 * rim + 1))
     clean = cv2.erode(np.clip((sky - 0.9) / 0.08, 0.0, 1.0), kernel)
     clean = cv2.blur(clean, (2 * rim + 1, 2 * rim + 1))
-    pad = min(round(_PAD * max(size)), min(size) - 1)
-    soft = _soft(image, clean, max(1, pad // 2))
-    border = (pad, pad, pad, pad)
-    # the mirror image of a gradient or of vignetting would draw a frame: only what is finer than the border is mirrored
+    frame = min(round(_FRAME * max(size)), (min(size) - 1) // 2)
+    left, top = (frame + min(round(share * side), side - 2 * frame) for share, side in zip(_PAD, size, strict=True))
+    border = (top, top, left, left)
+    inner = np.s_[frame : size[1] - frame, frame : size[0] - frame]
+    image, clean = image[inner], clean[inner]
+    soft = _soft(image, clean, max(1, round(_SMEARED * max(size))))
+    # the mirror image of a gradient or of vignetting would draw a frame: only what is fine is mirrored, and not far
     outward: Array = cv2.copyMakeBorder(soft, *border, cv2.BORDER_REPLICATE)
-    colour = outward + cv2.copyMakeBorder(image - soft, *border, cv2.BORDER_REFLECT)
-    full_height, full_width = colour.shape[:2]
-    across, down = _edge_fade(full_width, pad), _edge_fade(full_height, pad)
-    weight = cv2.copyMakeBorder(clean, *border, cv2.BORDER_REFLECT) * np.minimum(across[None, :], down[:, None])
+    full_height, full_width = outward.shape[:2]
+    across, down = _edge_fade(full_width, left), _edge_fade(full_height, top)
+    near = min(round(_MIRRORED * size[0]), left)
+    detailed = np.pad(_edge_fade(full_width - 2 * (left - near), near), left - near)
+    fine = (image - soft) * clean[..., None]
+    colour = outward + cv2.copyMakeBorder(fine, *border, cv2.BORDER_REFLECT) * detailed[None, :, None]
+    weight = cv2.copyMakeBorder(clean, *border, cv2.BORDER_REPLICATE) * np.minimum(across[None, :], down[:, None])
     rgba = np.rint(np.clip(np.dstack([colour, weight * 255.0]), 0.0, 255.0)).astype(np.uint8)
     lens = photo.camera.intrinsics
     padded = Intrinsics(
         lens.fx * size[0] / full_width,
         lens.fy * size[1] / full_height,
-        (lens.cx * size[0] + pad) / full_width,
-        (lens.cy * size[1] + pad) / full_height,
+        (lens.cx * size[0] - frame + left) / full_width,
+        (lens.cy * size[1] - frame + top) / full_height,
     )
     return rgba, padded
 
@@ -153,7 +163,7 @@ def _soft(image: Array, weight: Array, radius: int) -> Array:
     coarse = (max(1, weight.shape[1] // 8), max(1, weight.shape[0] // 8))
     sums = cv2.resize(np.dstack([image * weight[..., None], weight]), coarse, interpolation=cv2.INTER_AREA)
     sums = cv2.GaussianBlur(sums, (0, 0), max(0.5, radius / 8.0))
-    mean = sums[..., :3] / np.maximum(sums[..., 3:], 1e-3)
+    mean: Array = push_pull((sums[..., :3] / np.maximum(sums[..., 3:], 1e-3)).astype(np.float32), np.minimum(sums[..., 3], 1.0))
     return cv2.resize(mean, (weight.shape[1], weight.shape[0]), interpolation=cv2.INTER_LINEAR)
 
 

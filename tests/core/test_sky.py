@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from core.keyframe import Keyframe
 from core.sky import HEIGHT, WIDTH, Dome
 
 SIZE = (300, 200)
+FRAME = 8  # pixels
 
 
 def photo_of(image: np.ndarray, sky: np.ndarray) -> Keyframe:
@@ -52,12 +54,32 @@ def towards(yaw: float, elevation: float) -> np.ndarray:
     return np.array([math.sin(yaw) * math.cos(elevation), -math.sin(elevation), math.cos(yaw) * math.cos(elevation)])
 
 
-def test_the_photos_own_sky_is_shown_at_full_resolution(dome: Dome) -> None:
+def test_the_photos_own_sky_is_shown_at_full_resolution_but_at_its_frame(dome: Dome) -> None:
     photo = dome.photo
     width, height = SIZE
     view = dome.view(photo.camera, width, height) * 255.0
-    clean = slice(0, height // 2 - 12)
+    clean = np.s_[FRAME : height // 2 - 12, FRAME : width - FRAME]
     assert np.abs(view[clean] - photo.image[clean]).max() < 1.5
+
+
+def test_a_dark_frame_is_not_continued() -> None:
+    """Vignettes, scans and tone mapping leave dark edges; upright bands in the sky would tell where the photo ended."""
+    photo = landscape(grain=0.0)
+    image = photo.image.copy()
+    image[:, :3] = image[:, -3:] = 20
+    framed, plain = (Dome.of(photo_of(picture, photo.sky)).equirect.astype(float) for picture in (image, photo.image))
+    sky = slice(0, 480)
+    assert np.abs(framed[sky] - plain[sky]).max() < 12.0
+
+
+def test_the_sky_beside_the_photo_goes_on_as_it_is_at_its_edge() -> None:
+    photo = landscape(grain=0.0)
+    tint = np.linspace(-30.0, 30.0, SIZE[0])[None, :, None]
+    image = np.clip(photo.image + np.where(photo.sky[..., None] > 0.5, tint, 0.0), 0, 255).astype(np.uint8)
+    dome = Dome.of(photo_of(image, photo.sky))
+    wide = dome.photo.camera.moved(np.zeros(3), turn(0.5))
+    row = 255.0 * dome.view(wide, *SIZE)[40].mean(axis=-1)
+    assert np.abs(np.diff(cv2.blur(row[None], (9, 1))[0])).max() < 0.4
 
 
 def test_nothing_of_the_land_gets_into_the_sky(dome: Dome) -> None:
@@ -128,7 +150,7 @@ def test_a_turned_photo_camera_turns_the_dome() -> None:
     photo = landscape()
     turned = Keyframe(photo.camera.moved(np.zeros(3), turn(1.0)), photo.image, photo.disparity, photo.sky, photo.debt)
     view = Dome.of(turned).view(turned.camera, *SIZE)
-    assert np.abs(view[:80] * 255.0 - photo.image[:80]).max() < 2.5
+    assert np.abs(view[FRAME:80, FRAME:-FRAME] * 255.0 - photo.image[FRAME:80, FRAME:-FRAME]).max() < 2.5
 
 
 def test_views_coarser_than_the_photo_are_averages(dome: Dome) -> None:
