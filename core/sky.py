@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.camera import Camera, Intrinsics
-from core.classical.pushpull import push_pull
 from core.texels import halvings
 
 if TYPE_CHECKING:
@@ -159,6 +158,8 @@ def _detail(photo: Keyframe) -> tuple[NDArray[np.uint8], Intrinsics]:
 def _soft(image: Array, weight: Array, radius: int) -> Array:
     """Mean colour (h, w, 3) of the weighted pixels within about ``radius``, made at an eighth of the size."""
     import cv2
+
+    from core.classical.pushpull import push_pull
 
     coarse = (max(1, weight.shape[1] // 8), max(1, weight.shape[0] // 8))
     sums = cv2.resize(np.dstack([image * weight[..., None], weight]), coarse, interpolation=cv2.INTER_AREA)
