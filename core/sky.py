@@ -29,8 +29,9 @@ WIDTH, HEIGHT = 2048, 1024
 _FOLD = 256  # columns in which loose directions are sampled
 _COARSE = 4  # the smooth part is made at a quarter of the dome's resolution: 0.7 degrees a pixel
 _DETAIL_SIDE = 2048  # longest side of the photo in the detail picture; few windows show more
-_PAD = 0.3, 0.08  # the detail picture continues the photo by these shares of its sides, mirrored, and fades out there
-_SMEARED, _MIRRORED = 0.02, 0.1  # of the long side: what is larger goes on as at the edge, the rest is mirrored and fades sooner
+_PAD = 0.3, 0.08  # the detail picture continues the photo by these shares of its width and height, and fades out there
+_SMEARED = 0.02  # of the long side: what is larger goes on as it is at the edge
+_MIRRORED = 0.1  # of the width: within this what is finer is mirrored
 _FRAME = 0.02  # of the photo's long side: its outermost pixels are darker in many, and are not continued
 _RIM = 0.004  # sky nearer to land than this share of the width carries the land's colour or a sharpening halo
 _TEXTURE = 0.6  # share of the photo's own contrast that the continued clouds are given
@@ -159,7 +160,7 @@ def _soft(image: Array, weight: Array, radius: int) -> Array:
     """Mean colour (h, w, 3) of the weighted pixels within about ``radius``, made at an eighth of the size."""
     import cv2
 
-    from core.classical.pushpull import push_pull
+    from core.pushpull import push_pull
 
     coarse = (max(1, weight.shape[1] // 8), max(1, weight.shape[0] // 8))
     sums = cv2.resize(np.dstack([image * weight[..., None], weight]), coarse, interpolation=cv2.INTER_AREA)

@@ -9,7 +9,7 @@ import numpy as np
 
 from core.classical.background import background
 from core.classical.detail import blurred
-from core.classical.pushpull import push_pull
+from core.pushpull import push_pull
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

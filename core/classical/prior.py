@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
-from core.classical.pushpull import push_pull
+from core.pushpull import push_pull
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from core.classical.pushpull import push_pull
 from core.exemplar.matching import ranged, recoloured
 from core.exemplar.water import above_water
+from core.pushpull import push_pull
 from core.texels import halvings
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Atlas:
         size = _whole(width), _whole(width / aspect)
         scale = min(1.0, _FINEST / max(photos[0].image.shape[:2]))
         fine = round(photos[0].image.shape[1] * scale), round(photos[0].image.shape[0] * scale)
-        first, *others = (_cropped(photo, aspect, photos[0]) for photo in photos)
+        first, *others = photos[0], *(_cropped(photo, aspect, photos[0]) for photo in photos[1:])
         pages = [cls._page(first, size, _picture(first, fine), first.disparity)]
         for other in others:
             disparity = ranged(other.disparity, other.geometry_sky, first.disparity, first.geometry_sky)

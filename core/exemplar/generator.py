@@ -18,14 +18,13 @@ from core.exemplar.renewal import BELIEVED, Renewal, evened, ground_of, grounded
 from core.exemplar.sampling import Patches
 from core.exemplar.synthesis import Synthesis, Wanted
 from core.exemplar.tone import LARGEST, Copied, Linked, toned
-from core.exemplar.water import Water
+from core.exemplar.water import Water, above
 from core.generator import RefinedView
 from core.keyframe import eight_bit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from core.camera import Camera
     from core.classical.generator import Completion
     from core.generator import WarpedView
     from core.keyframe import Keyframe
@@ -97,7 +96,8 @@ class ExemplarGenerator:
         done = grounded(tidied(self._completion.fill(view, coarse=True)), prepared.ground, rays[..., 1])
         row = prepared.rows(rays)
         renewal = Renewal.of(done, source, prepared.atlas, prepared.thresholds, row, self._loops)
-        labels = prepared.synthesis(self._wanted(done, renewal, source, row, prepared.above(view.camera, rays, done.disparity)))
+        over_water = above(prepared.water, view.camera, rays, done.disparity)
+        labels = prepared.synthesis(self._wanted(done, renewal, source, row, over_water))
         copied = labels.astype(np.float32) + np.float32(0.5)
         source = np.where(renewal.new[..., None], copied, source)
         sky = np.where(renewal.open, prepared.atlas.sky_at(source), done.sky)
@@ -123,7 +123,7 @@ class ExemplarGenerator:
         """Compute on the processor from now on; what is copied from is prepared anew."""
         self._loops, self._prepared, self._ahead = Loops(), None, ((), None)
 
-    def _wanted(self, done: Completion, renewal: Renewal, source: Floats, row: Floats, above: Floats) -> Wanted:
+    def _wanted(self, done: Completion, renewal: Renewal, source: Floats, row: Floats, over_water: Floats) -> Wanted:
         """Say what the view should show; large holes are suggested what the photo shows in their direction, at their distance."""
         assert self._prepared is not None  # noqa: S101 - there is no view without
         atlas, new = self._prepared.atlas, renewal.new
@@ -135,7 +135,7 @@ class ExemplarGenerator:
             apart = np.abs(np.log(done.disparity / np.maximum(atlas.disparity_at(suggested), 0.01)))
             holes &= apart < _ALIKE
             known[holes] = suggested[holes]
-        return Wanted(eight_bit(done.land), guide(done.disparity, sky, row, above), renewal.trust, new, known)
+        return Wanted(eight_bit(done.land), guide(done.disparity, sky, row, over_water), renewal.trust, new, known)
 
 
 class _Prepared:
@@ -148,17 +148,13 @@ class _Prepared:
         self.synthesis = Synthesis(self.atlas, loops)
         self.thresholds = thresholds(self.atlas, seed)
         self.ground = ground_of(photos[0])
-        self._water = Water.of(photos[0])
+        self.water = Water.of(photos[0])
         few, seen = np.zeros((2, 2, 3), np.float32), np.zeros((2, 2), np.bool_)
         places, flat = np.zeros((2, 2, 2), np.float32), np.ones((2, 2), np.float32)
         # compiled now and not in flight, when the first keyframe is carried
         loops.gathered(Patches(places, flat), few, places, seen, places, few)
         land = self.atlas.sky < SKY
         self.colour = np.asarray(self.atlas.colours[land if land.any() else ~land].mean(axis=0) / 255.0, np.float32)
-
-    def above(self, camera: Camera, rays: Floats, disparity: Floats) -> Floats:
-        """Whether land is above the photo's water; see ``core.exemplar.water``."""
-        return np.ones_like(disparity) if self._water is None else self._water.above(camera, rays, disparity)
 
     def rows(self, rays: Floats) -> Floats:
         """Row of the photo, [0, 1], that lies in the direction of each of the ``rays`` (h, w, 3) in the world, (h, w)."""

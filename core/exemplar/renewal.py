@@ -196,8 +196,8 @@ def _scattered(source: Floats, land: Flags, loops: Loops) -> Floats:
 def _grown(age: Floats) -> Flags:
     """Return what is spent, ``age`` (h, w) beyond 1, and no speck, with what is due around it: whole patches are renewed, seldom.
 
-    Where that is much of the view, only what is nearest to the oldest, or overdue: no scene is swapped at once. So a mountain in
-    the middle is not left in streaks (coherence .88 -> .86 on ten photos, 60 steps, and no more is renewed).
+    Where that is much of the view, only what is nearest to the oldest, or overdue: no scene is swapped at once. Corners
+    count less: what lies in the middle is not left in streaks (coherence .88 -> .86 on ten photos, 60 steps, no more is renewed).
     """
     small = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_OPENED, _OPENED))
     seed = cv2.morphologyEx((age > 1.0).astype(np.uint8), cv2.MORPH_OPEN, small)

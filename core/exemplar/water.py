@@ -52,20 +52,20 @@ class Water:
             on &= np.abs(down - slope - inverse * disparity) < _OFF
         return cls(float(inverse), float(slope)) if inverse > 0 and abs(slope) < _TILT and on.sum() >= least else None
 
-    def above(self, camera: Camera, rays: Floats, disparity: Floats) -> Floats:
-        """Whether what lies at ``disparity`` (h, w) along the ``rays`` (h, w, 3, world) of ``camera`` is above the plane, [0, 1].
 
-        0 is water; 1 is land, seen so far above the water at its distance that how far no longer matters.
-        """
-        _, y, z = (float(side) for side in camera.position)
-        under = rays[..., 1] + y * disparity - self.slope * np.abs(rays[..., 2] + z * disparity) - self.height * disparity
-        return np.clip(under / np.float32(-_NEAR), 0.0, 1.0).astype(np.float32)
+def above(water: Water | None, camera: Camera, rays: Floats, disparity: Floats) -> Floats:
+    """Whether what lies at ``disparity`` (h, w) along the ``rays`` (h, w, 3, world) of ``camera`` is above ``water``, [0, 1].
+
+    0 is water; 1 is land, seen so far above the water at its distance that how far no longer matters, or where there is none.
+    """
+    if water is None:
+        return np.ones_like(disparity)
+    _, y, z = (float(side) for side in camera.position)
+    under = rays[..., 1] + y * disparity - water.slope * np.abs(rays[..., 2] + z * disparity) - water.height * disparity
+    return np.clip(under / np.float32(-_NEAR), 0.0, 1.0).astype(np.float32)
 
 
 def above_water(photo: Keyframe) -> Floats:
-    """Whether what ``photo`` shows is above its water, (h, w) in [0, 1]; 1 where it has none."""
-    water = Water.of(photo)
-    if water is None:
-        return np.ones_like(photo.disparity)
+    """Return ``above`` of what ``photo`` shows, (h, w)."""
     height, width = photo.disparity.shape
-    return water.above(photo.camera, photo.camera.rays(width, height).astype(np.float32), photo.disparity)
+    return above(Water.of(photo), photo.camera, photo.camera.rays(width, height).astype(np.float32), photo.disparity)

@@ -13,11 +13,11 @@ from core.classical.detail import BANDS, DetailStyle, bands, strength
 from core.classical.fill import mirrored_texture
 from core.classical.generator import ClassicalGenerator, halved
 from core.classical.prior import Prior
-from core.classical.pushpull import push_pull
 from core.compose import compose
 from core.frame import Layer
 from core.generator import RefinedView, WarpedView
 from core.keyframe import Keyframe
+from core.pushpull import push_pull
 from core.sky import Dome
 from core.warp import make_warper, warp
 

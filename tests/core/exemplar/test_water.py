@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.camera import turn
 from core.exemplar.atlas import Atlas
-from core.exemplar.water import Water
+from core.exemplar.water import Water, above
 
 PHOTO = keyframe(size=(96, 60))
 DOWN = PHOTO.camera.rays(96, 60)[..., 1]
@@ -58,8 +58,8 @@ def test_wherever_one_flies_water_is_water_and_land_above_it_is_land(up, forward
         disparity = 1.0 / local[..., 2]
         seen = disparity > 0.02
         beam = (local * disparity[..., None]) @ camera.rotation.T
-        above = water.above(camera, beam.astype(np.float32), disparity.astype(np.float32))
-        assert np.abs(above[seen] - expected).max(initial=0.0) < 0.02
+        seen_above = above(water, camera, beam.astype(np.float32), disparity.astype(np.float32))
+        assert np.abs(seen_above[seen] - expected).max(initial=0.0) < 0.02
 
 
 def test_an_atlas_knows_what_is_above_the_water():
