@@ -19,6 +19,7 @@ import numpy as np
 
 from core.classical import ClassicalGenerator
 from core.compose import compose
+from core.edges import nearest_filled
 from core.errors import DeviceError, DeviceMemoryError
 from core.flight_log import Arrival
 from core.frame import Layer
@@ -27,6 +28,7 @@ from core.keyframe import Keyframe, eight_bit
 from core.resolution import Resolution, magnification
 from core.texels import shown
 from core.warp import warp
+from core.warp.visibility import SKY
 
 if TYPE_CHECKING:
     from core.camera import Camera
@@ -93,8 +95,9 @@ def as_keyframe(camera: Camera, view: RefinedView, finer: int = 1) -> Keyframe |
     if not all(np.isfinite(array).all() for array in (view.image, view.disparity, view.sky, view.debt)):
         return None
     image = eight_bit(view.image)
-    disparity = np.clip(view.disparity, 0.01, 1.0).astype(np.float32)
     sky = np.clip(view.sky, 0.0, 1.0).astype(np.float32)
+    # a soft rim goes with its ridge: at the depth behind it would stay, crumbs in the sky
+    disparity = nearest_filled(np.clip(view.disparity, 0.01, 1.0).astype(np.float32), sky < SKY)
     debt = np.maximum(view.debt, 0.0).astype(np.float32)
     keyframe = Keyframe(camera, image, disparity, sky, debt, view.look, finer if view.look is not None else 1)
     _ = keyframe.mesh  # built here, or the display would stall for it: 4 ms

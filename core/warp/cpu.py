@@ -11,7 +11,7 @@ from core.machine import cores
 from core.warp import raster
 from core.warp.lookup import HOLE, Lookup
 from core.warp.recycler import Recycler
-from core.warp.visibility import Visibility, coarseness, largest_quad, projection, rotation_homography
+from core.warp.visibility import LAND, Visibility, coarseness, largest_quad, projection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -74,10 +74,11 @@ class CpuWarper:
         return view
 
     def _resolve(self, views: Sequence[Visibility], size: tuple[int, int]) -> Lookup:
-        """Weigh ``views`` of one camera against each other: ``Lookup.slot`` indexes them.
+        """Weigh ``views`` of one camera against each other: ``Lookup.slot`` indexes them, the best first.
 
-        The nearest surface wins, land before what is mostly sky; where others agree with it, the one that samples it most finely,
-        and the earlier one where they are equal. What no land covers is sky if rotation alone leads to sky of some keyframe.
+        The nearest land wins that the first does not see through; where other land agrees with it, what samples it most finely,
+        and the earlier where they are equal. What no land covers shows what the first keyframe has there that looks that way: a
+        veil of land that is mostly sky, or sky if rotation alone leads to it.
         """
         width, height = size
         empty = self._recycler.empty
@@ -85,22 +86,29 @@ class CpuWarper:
         uv = empty((height, width, 2), np.float32)
         disparity = empty((height, width), np.float32)
         stretch = empty((height, width), np.float32)
-        homographies = [rotation_homography(view.keyframe.camera, view.camera) for view in views]
+        witnesses = [view.witness for view in views]
 
         def band(top: int, bottom: int) -> None:
             chosen = (slot[top:bottom], uv[top:bottom], disparity[top:bottom], stretch[top:bottom])
             shape = chosen[0].shape
-            surface, nearest, finest = empty(shape, np.uint8), empty(shape, np.float32), empty(shape, np.float32)
+            nearest, finest = empty(shape, np.float32), empty(shape, np.float32)
             chosen[0].fill(HOLE)
             finest.fill(np.inf)
-            for array in (*chosen[1:], surface, nearest):
+            for array in (*chosen[1:], nearest):
                 array.fill(0)
-            for view in views:
-                raster.keep_nearest(_rows(view, top, bottom), surface, nearest)
-            for i, view in enumerate(views):
-                raster.take_finest(_rows(view, top, bottom), i, coarseness(view.keyframe), surface, nearest, finest, chosen)
-            for i, view in enumerate(views):
-                raster.show_sky(view.keyframe.sky, homographies[i], i, top, size, chosen)
+            rows = [_rows(view, top, bottom) for view in views]
+            lands = [empty(shape, np.bool_) for _ in views]
+            for i, (seen, land) in enumerate(zip(rows, lands, strict=True)):
+                if i == 0:
+                    np.equal(seen[0], LAND, out=land)
+                else:
+                    raster.keep_land(seen, rows[0], witnesses[0], top, size, land)
+                raster.keep_nearest(land, seen, nearest)
+            for i, (seen, land) in enumerate(zip(rows, lands, strict=True)):
+                raster.take_finest(land, seen, i, coarseness(views[i].keyframe), nearest, finest, chosen)
+            for i, seen in enumerate(rows):
+                raster.show_sky(seen, witnesses[i], i, top, size, chosen)
+            raster.reopen(chosen[0])
 
         self._in_bands(height, band)
         return Lookup(uv, disparity, stretch, slot)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.warp.lookup import THIN
-from core.warp.visibility import coarseness, largest_quad, projection, rotation_homography
+from core.warp.visibility import back, coarseness, largest_quad, projection
 
 if TYPE_CHECKING:
     from core.camera import Camera
@@ -22,9 +22,9 @@ SUMMARY_ITEMS = 2 * THIN[0] * THIN[1] + 1
 VIEW = np.dtype(
     [
         *((name, np.uint64) for name in ("vertices", "sky", "quads", "veiled", "points", "growth", "keys")),
-        *((name, np.float64, count) for name, count in (("matrix", 12), ("cell", 2), ("limit", 2), ("homography", 9))),
+        *((name, np.float64, count) for name, count in (("matrix", 12), ("cell", 2), ("limit", 2), ("back", 12))),
         ("coarseness", np.float64),
-        *((name, np.int32) for name in ("vertex_count", "quad_count", "sky_width", "sky_height")),
+        *((name, np.int32) for name in ("vertex_count", "quad_count", "columns", "rows", "sky_width", "sky_height")),
     ],
     align=True,
 )
@@ -52,7 +52,8 @@ def see(row: Any, keyframe: Keyframe, camera: Camera, size: tuple[int, int]) -> 
     row["matrix"] = projection(keyframe.camera, camera, size).ravel()
     row["cell"] = 1.0 / mesh.shape[1], 1.0 / mesh.shape[0]
     row["limit"] = largest_quad(keyframe, camera, size)
-    row["homography"] = rotation_homography(keyframe.camera, camera).ravel()
+    row["back"] = back(camera, keyframe).ravel()
     row["coarseness"] = coarseness(keyframe)
     row["vertex_count"], row["quad_count"] = len(mesh.vertices), len(mesh.quads)
+    row["rows"], row["columns"] = mesh.shape
     row["sky_height"], row["sky_width"] = keyframe.sky.shape

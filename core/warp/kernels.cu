@@ -21,6 +21,7 @@ typedef unsigned char u8;
 #define OUTSIDE 1e6
 #define AGREEMENT 0.92
 #define SKY 0.5f
+#define CLEAR 0.95f
 #define HOLE (-1)
 #define THIN_COLUMNS 64
 #define THIN_ROWS 40
@@ -46,9 +47,9 @@ struct View {
     float *growth;   // of each vertex: stretch
     u64 *keys;       // of each pixel: land bit | disparity bits | triangle number, 0 where nothing is seen
     double matrix[12], cell[2], limit[2];  // projection (3, 4); size of a geometry pixel in uv; largest quad in target pixels
-    double homography[9];                  // target uv to keyframe uv for what lies at infinity
+    double back[12];                       // (3, 4): target u, v, 1, disparity to homogeneous uv of the keyframe
     double coarseness;                     // geometry pixels per image pixel
-    int vertex_count, quad_count, sky_width, sky_height;
+    int vertex_count, quad_count, columns, rows, sky_width, sky_height;  // columns and rows of geometry, without its border
 };
 
 struct Summary {
@@ -221,56 +222,102 @@ struct Pixel {
     float stretch;
 };
 
-// The sky that rotation alone leads to, in the first keyframe that has some there.
-__device__ static Pixel sky(const Frame *frame, const Layer &layer, long long i) {
-    Pixel out = {{0.0f, 0.0f, 0.0f, (float)HOLE}, 0.0f};
-    double u = (i % frame->width + 0.5) / frame->width, v = (i / frame->width + 0.5) / frame->height;
+// Soft sky of the keyframe of view at (u, v) of its picture.
+__device__ static inline float sky_at(const View &view, double u, double v) {
+    int column = min((int)(u * view.sky_width), view.sky_width - 1), row = min((int)(v * view.sky_height), view.sky_height - 1);
+    return view.sky[(long long)row * view.sky_width + column];
+}
+
+// Where the keyframe of view has the point of disparity d at (u, v) of the target: u, v, and z' / z, 0 where it sees nothing of it.
+__device__ static double3 led_back(const View &view, double u, double v, double d) {
+    const double *b = view.back;
+    double3 out = {0.0, 0.0, 0.0};
+    double depth = b[8] * u + b[9] * v + b[10] + b[11] * d;
+    if (!(depth > 1e-6)) return out;
+    double su = (b[0] * u + b[1] * v + b[2] + b[3] * d) / depth, sv = (b[4] * u + b[5] * v + b[6] + b[7] * d) / depth;
+    if (!(su >= 0.0 && su <= 1.0 && sv >= 0.0 && sv <= 1.0)) return out;
+    out.x = su;
+    out.y = sv;
+    out.z = depth;
+    return out;
+}
+
+// Whether it sees sky or farther land there; where something nearer hides it, or the same surface is beside it, it may be there.
+__device__ static bool seen_through(const View &view, double u, double v, double d) {
+    double3 place = led_back(view, u, v, d);
+    if (place.z == 0.0) return false;
+    int x = min((int)(place.x * view.columns), view.columns - 1), y = min((int)(place.y * view.rows), view.rows - 1);
+    for (int row = max(y - 1, 0); row < min(y + 2, view.rows); row++) {
+        for (int column = max(x - 1, 0); column < min(x + 2, view.columns); column++) {
+            float seen = view.vertices[5 * ((row + 1ll) * (view.columns + 2) + column + 1) + 2];
+            bool here = row == y && column == x;
+            if (!(seen >= AGREEMENT * (d / place.z) && (here || AGREEMENT * seen <= d / place.z))) continue;
+            if (sky_at(view, (column + 0.5) / view.columns, (row + 0.5) / view.rows) < CLEAR) return false;
+        }
+    }
+    return true;
+}
+
+// Whether slot k of a layer has land in pixel i, target (u, v), that its first keyframe does not see through.
+__device__ static bool has_land(const Frame *frame, const Layer &layer, int k, long long i, double u, double v) {
+    u64 key = view_of(frame, layer.members[k]).keys[i];
+    if (surface_of(key) != LAND || k == 0) return surface_of(key) == LAND;
+    const View &witness = view_of(frame, layer.members[0]);
+    float d = disparity_of(key), before = surface_of(witness.keys[i]) == LAND ? disparity_of(witness.keys[i]) : 0.0f;
+    return !(AGREEMENT * d > before && seen_through(witness, u, v, d));
+}
+
+// What the first keyframe that looks towards pixel i, whose triangles are no land, has there: a veil, sky, or nothing.
+__device__ static int first_beyond(const Frame *frame, const Layer &layer, long long i, double u, double v, double3 *place) {
     for (int k = 0; k < layer.count; k++) {
         const View &view = view_of(frame, layer.members[k]);
-        const double *h = view.homography;
-        double depth = h[6] * u + h[7] * v + h[8];
-        if (!(depth > 1e-6)) continue;
-        double su = (h[0] * u + h[1] * v + h[2]) / depth, sv = (h[3] * u + h[4] * v + h[5]) / depth;
-        if (!(su >= 0.0 && su <= 1.0 && sv >= 0.0 && sv <= 1.0)) continue;
-        int column = min((int)(su * view.sky_width), view.sky_width - 1), row = min((int)(sv * view.sky_height), view.sky_height - 1);
-        if (!(view.sky[(long long)row * view.sky_width + column] >= SKY)) continue;
-        Pixel seen = {{(float)su, (float)sv, 0.0f, (float)k}, 1.0f};
-        return seen;
+        if (surface_of(view.keys[i]) == VEILED) {
+            place->z = 0.0;
+            return k;
+        }
+        *place = led_back(view, u, v, 0.0);
+        if (place->z == 0.0) continue;
+        return sky_at(view, place->x, place->y) >= SKY ? k : HOLE;
     }
-    return out;
+    return HOLE;
 }
 
 // The keyframe of a layer that shows pixel i, and through what.
 __device__ static Pixel resolved(const Frame *frame, const Layer &layer, long long i) {
-    int top = NOTHING, chosen = HOLE;
+    int chosen = HOLE;
     float nearest = 0.0f, finest = INFINITE;
+    double x = i % frame->width + 0.5, y = i / frame->width + 0.5, u = x / frame->width, v = y / frame->height;
     for (int k = 0; k < layer.count; k++) {
-        u64 key = view_of(frame, layer.members[k]).keys[i];
-        int surface = surface_of(key);
-        float d = disparity_of(key);
-        if (surface > top || (surface == top && d > nearest)) { top = surface; nearest = d; }
+        if (has_land(frame, layer, k, i, u, v)) nearest = fmaxf(nearest, disparity_of(view_of(frame, layer.members[k]).keys[i]));
     }
-    double x = i % frame->width + 0.5, y = i / frame->width + 0.5;
     Hit best = {0, 0, 0, 0.0, 0.0, 0.0, 0.0f};
-    for (int k = 0; k < layer.count && top != NOTHING; k++) {
+    for (int k = 0; k < layer.count; k++) {
         const View &view = view_of(frame, layer.members[k]);
-        u64 key = view.keys[i];
-        int surface = surface_of(key);
-        float d = disparity_of(key);
-        if (surface == NOTHING || d < AGREEMENT * nearest) continue;
-        if (surface != top && AGREEMENT * d > nearest) continue;  // a veil before land
-        Hit seen = hit(view, key, x, y);
+        if (disparity_of(view.keys[i]) < AGREEMENT * nearest || !has_land(frame, layer, k, i, u, v)) continue;
+        Hit seen = hit(view, view.keys[i], x, y);
         float fineness = (float)(seen.stretch * view.coarseness);
         if (fineness < finest) { finest = fineness; chosen = k; best = seen; }
     }
-    if (chosen == HOLE) return sky(frame, layer, i);
+    Pixel out = {{0.0f, 0.0f, 0.0f, (float)HOLE}, 0.0f};
+    if (chosen == HOLE) {
+        double3 place;
+        chosen = first_beyond(frame, layer, i, u, v, &place);
+        if (chosen == HOLE) return out;
+        if (place.z != 0.0) {
+            Pixel sky = {{(float)place.x, (float)place.y, 0.0f, (float)chosen}, 1.0f};
+            return sky;
+        }
+        best = hit(view_of(frame, layer.members[chosen]), view_of(frame, layer.members[chosen]).keys[i], x, y);
+    }
     const View &view = view_of(frame, layer.members[chosen]);
     const float *a = view.vertices + 5 * (long long)best.a, *b = view.vertices + 5 * (long long)best.b;
     const float *c = view.vertices + 5 * (long long)best.c;
     double total = best.wa + best.wb + best.wc;
-    float u = (float)((best.wa * a[0] + best.wb * b[0] + best.wc * c[0]) / total);
-    float v = (float)((best.wa * a[1] + best.wb * b[1] + best.wc * c[1]) / total);
-    Pixel out = {{u, v, disparity_of(view.keys[i]), (float)chosen}, best.stretch};
+    float4 texel = {0.0f, 0.0f, disparity_of(view.keys[i]), (float)chosen};
+    texel.x = (float)((best.wa * a[0] + best.wb * b[0] + best.wc * c[0]) / total);
+    texel.y = (float)((best.wa * a[1] + best.wb * b[1] + best.wc * c[1]) / total);
+    out.texel = texel;
+    out.stretch = best.stretch;
     return out;
 }
 

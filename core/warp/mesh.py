@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.warp.visibility import CLEAR
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -25,7 +27,6 @@ BEND = 2.0  # how much steeper than its neighbourhood a ramp may be
 SHORTEST = 8  # quads: a shorter tear is noise in the depth, and would only speckle the surface with holes
 RIM = 2  # pixels by which what is in front grows over what is behind
 IN_FRONT = 1.25  # ratio of disparities between the two
-ALL_SKY = 0.95  # a quad is left to the sky where all of it is at least this much sky
 VEIL = 0.2  # a quad with more sky than this is a veil: it never hides land
 
 
@@ -68,7 +69,7 @@ class Mesh:
         corners = np.stack([index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]], axis=-1)
 
         quad_sky = (sky[:-1, :-1], sky[:-1, 1:], sky[1:, :-1], sky[1:, 1:])
-        kept = np.minimum.reduce(quad_sky) < ALL_SKY
+        kept = np.minimum.reduce(quad_sky) < CLEAR
         veiled = np.add.reduce(quad_sky) >= 4.0 * VEIL
         # a tear runs through a quad where it enters by one edge and leaves by another
         sides = (across[:-1], across[1:], down[:, :-1], down[:, 1:])
@@ -84,6 +85,13 @@ class Mesh:
             np.concatenate([veiled[whole], np.repeat(veiled[torn], 4)]),
             (height, width),
         )
+
+    @property
+    def disparity(self) -> NDArray[np.float32]:
+        """That of every pixel, (h, w), as it is drawn."""
+        height, width = self.shape
+        grid = self.vertices[: (height + 2) * (width + 2), 2].reshape(height + 2, width + 2)
+        return grid[1:-1, 1:-1]
 
     @property
     def middles(self) -> NDArray[np.intp]:

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from core.warp.lookup import HOLE
-from core.warp.visibility import AGREEMENT, GRID, LAND, MAGNIFICATION, NOTHING, OUTSIDE, SKY, STREAK, VEILED
+from core.warp.visibility import AGREEMENT, CLEAR, GRID, LAND, MAGNIFICATION, NOTHING, OUTSIDE, SKY, STREAK, VEILED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +26,12 @@ if TYPE_CHECKING:
     Keys: TypeAlias = NDArray[np.uint64]
     Flags: TypeAlias = NDArray[np.bool_]
     View: TypeAlias = tuple[Bytes, Floats, Floats, Floats]  # surface, uv, disparity, stretch
+    Witness: TypeAlias = tuple[
+        Doubles, Floats, Floats
+    ]  # from the target back to a keyframe, as ``projection``; its disparity, sky
     Chosen: TypeAlias = tuple[NDArray[np.int8], Floats, Floats, Floats]  # slot, uv, disparity, stretch
+
+SHUT = HOLE - 1  # a hole that no sky shows through
 
 _LAND_BIT = np.uint64(1 << 63)
 _ID_MASK = np.uint64(0xFFFFFFFF)
@@ -154,30 +159,69 @@ def decode(points: Floats, vertices: Floats, quads: Indices, keys: Keys, top: in
 
 
 @njit(nogil=True, cache=True)
-def keep_nearest(view: View, top_surface: Bytes, nearest: Floats) -> None:
-    """Fold one keyframe into the nearest surface of all: land before veils, then near before far."""
-    surface, _, disparity, _ = view
-    for y in range(surface.shape[0]):
-        for x in range(surface.shape[1]):
-            s, d = surface[y, x], disparity[y, x]
-            if s > top_surface[y, x] or (s == top_surface[y, x] and d > nearest[y, x]):
-                top_surface[y, x] = s
-                nearest[y, x] = d
+def seen_through(witness: Witness, u: float, v: float, d: float) -> bool:
+    """Whether ``witness`` sees sky or farther land where the point of disparity ``d`` at (u, v) of the target would be.
+
+    It may be there where something nearer hides it, where the same surface is beside it, and out of sight.
+    """
+    back, disparity, sky = witness
+    depth = back[2, 0] * u + back[2, 1] * v + back[2, 2] + back[2, 3] * d
+    if not depth > 1e-6:
+        return False
+    su = (back[0, 0] * u + back[0, 1] * v + back[0, 2] + back[0, 3] * d) / depth
+    sv = (back[1, 0] * u + back[1, 1] * v + back[1, 2] + back[1, 3] * d) / depth
+    if not (su >= 0.0 and su <= 1.0 and sv >= 0.0 and sv <= 1.0):
+        return False
+    rows, columns = disparity.shape
+    x, y = min(int(su * columns), columns - 1), min(int(sv * rows), rows - 1)
+    for row in range(max(y - 1, 0), min(y + 2, rows)):
+        line = min(int((row + 0.5) / rows * sky.shape[0]), sky.shape[0] - 1)
+        for column in range(max(x - 1, 0), min(x + 2, columns)):
+            place = min(int((column + 0.5) / columns * sky.shape[1]), sky.shape[1] - 1)
+            seen, here = disparity[row, column], row == y and column == x
+            if sky[line, place] < CLEAR and seen >= AGREEMENT * (d / depth) and (here or AGREEMENT * seen <= d / depth):
+                return False
+    return True
 
 
 @njit(nogil=True, cache=True)
-def take_finest(
-    view: View, slot: int, coarseness: float, top_surface: Bytes, nearest: Floats, finest: Floats, chosen: Chosen
-) -> None:
-    """Take the pixels of keyframe ``slot`` that agree with the nearest surface and sample it more finely than those before."""
-    surface, view_uv, view_disparity, view_stretch = view
-    slots, uv, disparity, stretch = chosen
-    for y in range(surface.shape[0]):
+def keep_land(view: View, first: View, witness: Witness, top: int, size: tuple[int, int], land: Flags) -> None:
+    """Leave in ``land`` what ``view`` shows of land, whose first row is row ``top``, without what ``witness`` sees through.
+
+    ``first`` is what that shows. Crumbs of older keyframes, torn off at edges of depth, would float before it.
+    """
+    surface, _, disparity, _ = view
+    width, height = size
+    for row in range(surface.shape[0]):
         for x in range(surface.shape[1]):
-            s, d, front = surface[y, x], view_disparity[y, x], nearest[y, x]
-            if s == NOTHING or d < AGREEMENT * front:
-                continue
-            if s != top_surface[y, x] and AGREEMENT * d > front:  # a veil before land
+            d = disparity[row, x]
+            before = np.float32(0.0)
+            if first[0][row, x] == LAND:
+                before = first[2][row, x]
+            land[row, x] = surface[row, x] == LAND and not (
+                AGREEMENT * d > before and seen_through(witness, (x + 0.5) / width, (top + row + 0.5) / height, np.float64(d))
+            )
+
+
+@njit(nogil=True, cache=True)
+def keep_nearest(land: Flags, view: View, nearest: Floats) -> None:
+    """Fold the ``land`` of one keyframe into the nearest of all, 0 where there is none."""
+    disparity = view[2]
+    for y in range(land.shape[0]):
+        for x in range(land.shape[1]):
+            if land[y, x] and disparity[y, x] > nearest[y, x]:
+                nearest[y, x] = disparity[y, x]
+
+
+@njit(nogil=True, cache=True)
+def take_finest(land: Flags, view: View, slot: int, coarseness: float, nearest: Floats, finest: Floats, chosen: Chosen) -> None:
+    """Take the ``land`` of keyframe ``slot`` that agrees with the nearest and is sampled more finely than what came before."""
+    _, view_uv, view_disparity, view_stretch = view
+    slots, uv, disparity, stretch = chosen
+    for y in range(land.shape[0]):
+        for x in range(land.shape[1]):
+            d = view_disparity[y, x]
+            if not land[y, x] or d < AGREEMENT * nearest[y, x]:
                 continue
             fineness = np.float32(view_stretch[y, x] * coarseness)  # as it is kept, or an equal one would seem finer
             if fineness < finest[y, x]:
@@ -189,27 +233,48 @@ def take_finest(
 
 
 @njit(nogil=True, cache=True)
-def show_sky(sky: Floats, homography: Doubles, slot: int, top: int, size: tuple[int, int], chosen: Chosen) -> None:
-    """Where nothing is chosen yet and rotation alone leads to sky of keyframe ``slot``, show that; ``top`` is the first row."""
+def show_sky(view: View, witness: Witness, slot: int, top: int, size: tuple[int, int], chosen: Chosen) -> None:
+    """Where nothing is chosen yet, ``SHUT`` neither, show a veil of keyframe ``slot``, or its sky if rotation alone leads there.
+
+    Where that leads to its land, it is ``SHUT``: what opens between two ridges is no sky, whatever an older keyframe had there.
+    """
+    surface, view_uv, view_disparity, view_stretch = view
     slots, uv, disparity, stretch = chosen
+    back, _, sky = witness
     width, height = size
     for row in range(slots.shape[0]):
         v = (top + row + 0.5) / height
         for x in range(slots.shape[1]):
             if slots[row, x] != HOLE:
                 continue
+            if surface[row, x] == VEILED:
+                slots[row, x] = slot
+                uv[row, x, 0], uv[row, x, 1] = view_uv[row, x, 0], view_uv[row, x, 1]
+                disparity[row, x] = view_disparity[row, x]
+                stretch[row, x] = view_stretch[row, x]
+                continue
             u = (x + 0.5) / width
-            depth = homography[2, 0] * u + homography[2, 1] * v + homography[2, 2]
+            depth = back[2, 0] * u + back[2, 1] * v + back[2, 2]
             if not depth > 1e-6:
                 continue
-            su = (homography[0, 0] * u + homography[0, 1] * v + homography[0, 2]) / depth
-            sv = (homography[1, 0] * u + homography[1, 1] * v + homography[1, 2]) / depth
+            su = (back[0, 0] * u + back[0, 1] * v + back[0, 2]) / depth
+            sv = (back[1, 0] * u + back[1, 1] * v + back[1, 2]) / depth
             if not (su >= 0.0 and su <= 1.0 and sv >= 0.0 and sv <= 1.0):
                 continue
             column = min(int(su * sky.shape[1]), sky.shape[1] - 1)
             line = min(int(sv * sky.shape[0]), sky.shape[0] - 1)
+            slots[row, x] = SHUT
             if sky[line, column] >= SKY:
                 slots[row, x] = slot
                 uv[row, x, 0], uv[row, x, 1] = su, sv
                 disparity[row, x] = 0.0
                 stretch[row, x] = 1.0
+
+
+@njit(nogil=True, cache=True)
+def reopen(slots: NDArray[np.int8]) -> None:
+    """Let what is ``SHUT`` be holes again."""
+    for row in range(slots.shape[0]):
+        for x in range(slots.shape[1]):
+            if slots[row, x] == SHUT:
+                slots[row, x] = HOLE

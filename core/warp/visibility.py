@@ -21,7 +21,7 @@ MAGNIFICATION = 64.0  # quads that came this much closer, or grew this much, are
 OUTSIDE = 1e6  # target pixels from the corner beyond which a vertex is no use, and float32 no longer holds the grid
 STREAK = 0.75  # share of the longer axis that a surface counts as stretched, if that is more than its area tells: from aspect 1.8
 AGREEMENT = 0.92  # two keyframes see the same surface where their disparities are within this ratio
-SKY = 0.5  # soft sky alpha from which a pixel is sky
+SKY, CLEAR = 0.5, 0.95  # soft sky alpha from which a pixel is sky, and nothing else: no surface is drawn there
 GRID = 4096.0  # target positions are rounded to this many parts of a pixel, so that edge tests are exact and nothing cracks
 
 
@@ -35,6 +35,11 @@ class Visibility:
     uv: NDArray[np.float32]
     disparity: NDArray[np.float32]  # in the target camera
     stretch: NDArray[np.float32]  # as in Lookup
+
+    @property
+    def witness(self) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float32]]:
+        """What ``raster.seen_through`` asks: the way back from the camera to the keyframe, and its disparity and sky."""
+        return back(self.camera, self.keyframe), self.keyframe.mesh.disparity, self.keyframe.sky
 
 
 def coarseness(keyframe: Keyframe) -> float:
@@ -61,10 +66,9 @@ def projection(source: Camera, target: Camera, size: tuple[int, int]) -> NDArray
     return np.column_stack([turned, pixels @ target_from_source[:3, 3]])
 
 
-def rotation_homography(source: Camera, target: Camera) -> NDArray[np.float64]:
-    """Matrix (3, 3) from (u, v, 1) of ``target`` to homogeneous uv of ``source`` for what lies at infinity."""
-    source_from_target = source.world_from_camera[:3, :3].T @ target.world_from_camera[:3, :3]
-    return _uv_from_ray(source.intrinsics) @ source_from_target @ _ray_from_uv(target.intrinsics)
+def back(camera: Camera, keyframe: Keyframe) -> NDArray[np.float64]:
+    """Matrix (3, 4) from (u, v, 1, disparity) of ``camera`` to homogeneous uv of ``keyframe``; rotation alone at 0."""
+    return projection(camera, keyframe.camera, (1, 1))
 
 
 def largest_quad(keyframe: Keyframe, camera: Camera, size: tuple[int, int]) -> tuple[float, float]:

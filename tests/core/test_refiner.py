@@ -12,7 +12,8 @@ from refiners import PHOTO, SIZE, ahead, made
 from core.camera import turn
 from core.classical import ClassicalGenerator
 from core.flight_log import Arrival
-from core.refiner import Outcome, refine
+from core.generator import RefinedView
+from core.refiner import Outcome, as_keyframe, refine
 from core.world import PAPER_STEP, World
 
 
@@ -228,3 +229,14 @@ def test_lockstep_is_reproducible(make):
             made(refiner, ahead(step))
         pictures.append([key.image for key in world.keyframes])
     assert all((a == b).all() for a, b in zip(*pictures, strict=True))
+
+
+def test_a_soft_rim_lies_as_far_as_its_ridge():
+    """Whatever a generator says of depth in the sky: what stayed behind a ridge that goes by would be crumbs in the sky."""
+    sky = np.zeros((40, 64), np.float32)
+    sky[:18], sky[18:20] = 1.0, 0.8
+    disparity = np.where(sky < 0.5, np.float32(0.6), np.float32(0.05))
+    view = RefinedView(np.zeros((40, 64, 3), np.float32), disparity, sky, np.zeros((40, 64), np.float32))
+    key = as_keyframe(PHOTO.camera, view)
+    assert key is not None
+    np.testing.assert_array_equal(key.disparity, np.float32(0.6))

@@ -9,11 +9,13 @@
 
 #define __global__
 #define __device__
+using std::max;
 using std::min;
 
 struct float2 { float x, y; };
 struct float4 { float x, y, z, w; };
 struct int2 { int x, y; };
+struct double3 { double x, y, z; };
 struct int4 { int x, y, z, w; };
 struct Index { unsigned x, y; };
 static thread_local Index blockIdx, blockDim, gridDim, threadIdx;

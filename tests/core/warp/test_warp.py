@@ -193,10 +193,54 @@ def test_a_veil_never_hides_land(warper):
     assert (warp([rim], rim.camera, (64, 40), warper).disparity > 0.5).all()
 
 
-def test_a_veil_is_shown_where_it_is_the_same_surface(warper):
+def test_a_veil_is_not_shown_before_the_same_surface_however_fine_it_is(warper):
     rim = keyframe(np.full((40, 64), 0.5), np.full((40, 64), 0.7), image=np.zeros((160, 256, 3), np.uint8))
     land = keyframe(np.full((40, 64), 0.52))
-    assert (warp([land, rim], rim.camera, (64, 40), warper).slot == 1).all()
+    assert (warp([land, rim], rim.camera, (64, 40), warper).slot == 0).all()
+
+
+def with_crumb(size, near=0.5):
+    """Far land with a near block in the middle of so many pixels, which no keyframe beside it need have."""
+    disparity = np.full((40, 64), 0.1)
+    disparity[20 - size // 2 : 20 + size // 2, 32 - size // 2 : 32 + size // 2] = near
+    return keyframe(disparity)
+
+
+@pytest.mark.parametrize("sky", [0.0, 1.0])
+def test_what_the_first_keyframe_sees_through_is_not_there(warper, sky):
+    """Before far land, and before the sky."""
+    first, crumb = keyframe(np.full((40, 64), 0.1), np.full((40, 64), sky)), with_crumb(8)
+    camera = moved(first.camera, x=0.05)
+    lookup = warp([first, crumb], camera, (64, 40), warper)
+    near = lookup.disparity > 0.3
+    assert not near.any()
+    assert (warp([crumb, first], camera, (64, 40), warper).disparity > 0.3).sum() > 50
+
+
+def test_what_the_first_keyframe_cannot_see_may_be_there(warper):
+    """Beside its picture, behind its camera, and behind what is nearer."""
+    crumb = with_crumb(8)
+    start = crumb.camera
+    aside, ahead = moved(start, yaw=1.2), moved(start, z=4.0)
+    for camera in (aside, ahead):
+        lookup = warp([keyframe(np.full((40, 64), 0.1), camera=camera), crumb], start, (64, 40), warper)
+        assert (lookup.disparity > 0.3).sum() > 50
+    wall = np.full((40, 64), 0.1)
+    wall[:, 20:44] = 0.9
+    lookup = warp([keyframe(wall), crumb], moved(start, x=0.6), (64, 40), warper)
+    assert ((lookup.slot == 1) & (lookup.disparity > 0.3)).any()
+
+
+def test_what_opens_between_two_ridges_is_not_the_sky_of_an_older_keyframe(warper):
+    older = keyframe(np.full((40, 64), 0.1), np.ones((40, 64)))
+    ridges = keyframe(ridge(64, 40))
+    camera = moved(ridges.camera, y=-0.3)
+    alone = warp([ridges], camera, (64, 40), warper)
+    opened = ~alone.covered
+    assert opened[8:32, 8:56].sum() > 50
+    both = warp([ridges, older], camera, (64, 40), warper)
+    np.testing.assert_array_equal(both.slot[8:32, 8:56], alone.slot[8:32, 8:56])
+    assert (warp([older, ridges], camera, (64, 40), warper).slot[opened] == 0).mean() > 0.9, "but of a newer one it is"
 
 
 def test_no_keyframes_give_only_holes(warper):
