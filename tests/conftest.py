@@ -31,6 +31,17 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def small_domes() -> Iterator[None]:
+    """Skies of an eighth of the size: nearly every flight makes one, at full size in 1 to 2 s, and few tests are about it."""
+    from core import sky
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sky, "WIDTH", 256)
+        patch.setattr(sky, "HEIGHT", 128)
+        yield
+
+
 @pytest.fixture(scope="session")
 def project_root() -> Path:
     return ROOT
