@@ -33,7 +33,7 @@ from tiny_training import TINY
 sky.WIDTH, sky.HEIGHT = 256, 128
 torch.set_num_threads(1)
 shard, features, out = map(Path, sys.argv[1:])
-train(replace(TINY, save_every=4, steps=100_000), [shard], out, features)
+train(replace(TINY, save_every=3, steps=100_000), [shard], out, features)
 """
 
 
@@ -64,12 +64,11 @@ def lines(out):
     return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
 
 
-@pytest.mark.timeout(240)
 def test_a_smoke_run_on_one_photo_overfits(tmp_path, environment, features, demo_photos):
     out = tmp_path / "run"
     command = [sys.executable, "-m", "viewer", "train", "--smoke", "--photos", str(demo_photos[0]), "--features", str(features)]
     done = subprocess.run(
-        [*command, "--out", str(out), "--threads", "1"], env=environment, capture_output=True, text=True, timeout=180, check=False
+        [*command, "--out", str(out), "--threads", "1"], env=environment, capture_output=True, text=True, timeout=250, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
     rows = lines(out)
@@ -90,8 +89,8 @@ def test_after_a_kill_the_same_command_goes_on_where_the_checkpoint_was(tmp_path
         [sys.executable, "-c", KILLED, str(shard), str(features), str(out)], env=environment, stderr=subprocess.PIPE, text=True
     )
     try:
-        deadline = time.monotonic() + 90.0
-        while not (out / "metrics.jsonl").exists() or len(lines_so_far(out)) < 6:  # the checkpoint of step 4 is there
+        deadline = time.monotonic() + 180.0
+        while not (out / "metrics.jsonl").exists() or len(lines_so_far(out)) < 4:  # the checkpoint of step 3 is there
             assert process.poll() is None, process.stderr.read()[-3000:]
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -100,10 +99,10 @@ def test_after_a_kill_the_same_command_goes_on_where_the_checkpoint_was(tmp_path
         process.wait()
         process.stderr.close()
     noted = len(lines_so_far(out))
-    recipe = replace(TINY, save_every=4, steps=noted + 4)
+    recipe = replace(TINY, save_every=3, steps=noted + 3)
     generator.train(recipe, [shard], out, features)
     generator.train(recipe, [shard], whole, features)
-    assert [row["step"] for row in lines(out)] == list(range(1, noted + 5))
+    assert [row["step"] for row in lines(out)] == list(range(1, noted + 4))
     assert lines(out) == lines(whole)
     ends = [torch.load(folder / "checkpoint.pt", weights_only=True) for folder in (out, whole)]
     assert ends[0]["step"] == ends[1]["step"] == recipe.steps
