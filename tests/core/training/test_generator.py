@@ -76,7 +76,7 @@ def test_a_smoke_run_on_one_photo_overfits(tmp_path, environment, features, demo
     weights = SMOKE.weights
     costs = [sum(getattr(weights, name) * row[name] for name in ("features", "pixels", "disparity", "sky")) for row in rows]
     first, last = sum(costs[:2]) / 2, sum(costs[-2:]) / 2
-    assert last < 0.95 * first, costs  # 0.84; without learning these last ten cycles cost 1.10 of the first
+    assert last < 0.85 * first, costs  # 0.74, with another seed 0.80; without learning the last ten cycles cost 0.96 of the first
     assert (out / f"strip_{SMOKE.steps:06d}.jpg").exists()
     assert {"deceive", "style", "judge", "judge_geometry"} <= set(rows[-1])
     assert rows[-1]["gradient"] > 0.0
