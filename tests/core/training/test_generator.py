@@ -21,6 +21,14 @@ from core.training.generator import ABLATIONS, SMOKE
 from core.training.recipe import Recipe
 from viewer.cli import main
 
+COMMAND = """
+import sys
+from core import sky
+from viewer.cli import main
+
+sky.WIDTH, sky.HEIGHT = 256, 128  # one is made for each of twenty flights
+sys.exit(main(["train", *sys.argv[1:]]))
+"""
 KILLED = """
 import sys
 from dataclasses import replace
@@ -66,7 +74,7 @@ def lines(out):
 
 def test_a_smoke_run_on_one_photo_overfits(tmp_path, environment, features, demo_photos):
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "viewer", "train", "--smoke", "--photos", str(demo_photos[0]), "--features", str(features)]
+    command = [sys.executable, "-c", COMMAND, "--smoke", "--photos", str(demo_photos[0]), "--features", str(features)]
     done = subprocess.run(
         [*command, "--out", str(out), "--threads", "1"], env=environment, capture_output=True, text=True, timeout=250, check=False
     )
