@@ -25,7 +25,7 @@ test: .venv/test.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -v --tb=short
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -v --tb=short -n 2 --dist loadfile
 
 # $(call system,PACKAGES): install those of them that are missing, where there is apt-get
 define system

@@ -31,6 +31,17 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def small_domes() -> Iterator[None]:
+    """Skies of an eighth of the size: nearly every flight makes one, at full size in 1 to 2 s, and few tests are about it."""
+    from core import sky
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sky, "WIDTH", 256)
+        patch.setattr(sky, "HEIGHT", 128)
+        yield
+
+
 @pytest.fixture(scope="session")
 def project_root() -> Path:
     return ROOT
@@ -56,7 +67,7 @@ def xvfb() -> Iterator[str]:
     if not shutil.which("Xvfb"):
         pytest.skip("Xvfb is not installed (`make test` installs it)")
     read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1600x1000x24", "+extension", "GLX", "-nolisten", "tcp"]
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1024x640x24", "+extension", "GLX", "-nolisten", "tcp"]
     server = subprocess.Popen(command, pass_fds=[write], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     os.close(write)
     with os.fdopen(read) as pipe:

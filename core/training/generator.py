@@ -38,17 +38,17 @@ if TYPE_CHECKING:
 
 ABLATIONS = ("rollouts", "cycle", "balanced", "sky", "projected")
 SMOKE = Recipe(  # one flight, one photo; momentum, as a rate of 1e-3 without it saturates the gate within 20 steps
-    steps=80,
+    steps=40,
     batch=1,
     cycles=1,
-    size=(96, 64),
+    size=(64, 48),
     rate=5e-4,
     betas=(0.9, 0.99),
-    warmup=64,
+    warmup=32,
     longest=4,
     average=0.9,
     flights=1,
-    window=(64, 48),
+    window=(48, 48),
     save_every=20,
     show_every=20,
 )
@@ -127,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--photos", type=Path, nargs="+", required=True, metavar="PATH", help="photos, folders of them, WebDataset shards (.tar)")
     add("--out", type=Path, default=Path("runs/generator"), metavar="DIR", help="[%(default)s]; a run in it goes on")
     add("--features", type=Path, metavar="DIR", help="VGG16 and EfficientNet-Lite0 weights [installed, else downloaded]")
-    add("--smoke", action="store_true", help="a short run that overfits: three minutes on two cores")
+    add("--smoke", action="store_true", help="a short run that overfits: a minute on two cores")
     add("--without", choices=ABLATIONS, action="append", default=[], help="leave a part of the method out")
     add("--network", choices=tuple(WIDTHS), help="size of the network [small]")
     add("--threads", type=int, metavar="N", help="CPU threads [all]")

@@ -168,7 +168,7 @@ def test_reshape_to_a_chosen_field_of_view_and_back(flight: Flight) -> None:
     assert flight.lens == own
 
 
-MINUTES = int(os.environ.get("PHOTOFLIGHT_MINUTES", "2"))  # of the long flight: ten minutes fly in about two
+MINUTES = float(os.environ.get("PHOTOFLIGHT_MINUTES", "1.5"))  # of the long flight: ten minutes fly in about two
 
 
 def resident_bytes() -> int:
@@ -184,7 +184,7 @@ def test_minutes_on_autopilot() -> None:
     flight.engage("autopilot")
     dt, sizes, heights = 0.1, [], []
     try:
-        for step in range(600 * MINUTES):
+        for step in range(round(600 * MINUTES)):
             flight.advance(dt, Steering())
             if step % 5 == 0:
                 flight.frame(SIZE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -11,9 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core import sky
 from core.camera import Camera, Intrinsics, turn
 from core.keyframe import Keyframe
 from core.sky import HEIGHT, WIDTH, Dome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SIZE = (300, 200)
 FRAME = 8  # pixels
@@ -38,6 +43,14 @@ def landscape(top=(60, 110, 190), low=(200, 215, 230), grain: float = 6.0, skyli
     sky = np.repeat((v[..., 0] < skyline).astype(np.float32), width, axis=1)
     image = np.where(sky[..., None] > 0.5, image, np.array([30.0, 60.0, 20.0]))
     return photo_of(np.clip(image, 0.0, 255.0).astype(np.uint8), sky)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _whole_domes() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sky, "WIDTH", WIDTH)
+        patch.setattr(sky, "HEIGHT", HEIGHT)
+        yield
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""A training small enough for tests: a network of 16 channels, views of 64x48, two flights, features nobody trained."""
+"""A training small enough for tests: a network of 16 channels, views of 48x32, two flights, features nobody trained."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TINY = Recipe(
     steps=12,
     batch=2,
     cycles=1,
-    size=(64, 48),
+    size=(48, 32),
     warmup=1,
     flights=2,
     longest=3,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SIZE = (480, 270)
 PATIENCE = 60.0  # seconds for anything to happen: the machine may be busy and nothing compiled yet
-START_LIMIT = 5.0  # seconds to a window; about 0.5 where nothing else runs, and the limit is for a busy machine
+START_LIMIT = 8.0  # seconds to a window; about 0.5 where nothing else runs, 6.5 with five times as many programs as cores
 
 
 class Program:
@@ -86,7 +86,6 @@ def frames_of(path: Path) -> int:
         return sum(1 for _ in film.decode(video=0))
 
 
-@pytest.mark.timeout(200)
 def test_a_flight_from_start_to_quit(program: Program) -> None:
     assert program.events("window")[0]["seconds"] < START_LIMIT
     start = program.screenshot()
@@ -120,7 +119,6 @@ def test_a_flight_from_start_to_quit(program: Program) -> None:
     assert frames_of(film) >= 15
 
 
-@pytest.mark.timeout(120)
 def test_a_killed_recording_can_be_played(program: Program) -> None:
     program.keys("key", "p")
     program.keys("key", "F9")

@@ -16,6 +16,7 @@ from window_loop import turn, turn_until
 
 from viewer.frame_times import Part
 from viewer.options import FlyOptions
+from viewer.quality import AUTO
 from viewer.settings_file import settings_path
 from viewer.stage import Corner
 
@@ -173,7 +174,7 @@ def test_settings_saved_in_the_file_fly_at_once(app: App) -> None:
     path = settings_path()
     before, was = path.read_text(), app.settings
     width, height = app.stage.size
-    own, scale, size = app.flight.lens.fov[1], app.hud.scale, app.quality.canvas(width, height)
+    own, scale = app.flight.lens.fov[1], app.hud.scale
     path.write_text(before + "[view]\nfield_of_view = 40.0\n[display]\nquality = 'full'\nhud_scale = 2.0\n")
     turn_until(app, lambda: app.settings != was)
     assert math.degrees(app.flight.lens.fov[1]) == pytest.approx(40.0)
@@ -186,7 +187,7 @@ def test_settings_saved_in_the_file_fly_at_once(app: App) -> None:
     turn_until(app, lambda: app.settings == was)
     assert app.flight.lens.fov[1] == own
     assert app.hud.scale == scale
-    assert app.quality.canvas(width, height) == size
+    assert (app.quality.rung, app.quality.fixed) == (AUTO, False), "it finds the resolution by itself again"
 
 
 def test_losing_the_focus_releases_every_key(app: App) -> None:

@@ -18,9 +18,10 @@ from core.training.distributed import Group
 
 sky.WIDTH, sky.HEIGHT = 256, 128
 torch.set_num_threads(1)
+frozen = tiny_training.features()
 with Group.join() as group:
     for name, options in {"plain": {}, "unrolled": {"unroll": 2, "accumulate": 2}}.items():
-        trainer = tiny_training.trainer(group=group, warmup=0, **options)
+        trainer = tiny_training.trainer(frozen, group=group, warmup=0, **options)
         start = {name: value.clone() for name, value in trainer.network.state_dict().items()}
         figures = [trainer.train_step() for _ in range(2)]
         seeds = [rollout.seed for rollout in trainer.pool._rollouts]
@@ -39,7 +40,7 @@ def ranks(tmp_path_factory, project_root):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script), str(folder)]
     paths = os.pathsep.join((str(project_root), str(project_root / "tests" / "helpers")))
     environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return {name: [torch.load(folder / f"{name}.{rank}.pt") for rank in range(2)] for name in ("plain", "unrolled")}
 

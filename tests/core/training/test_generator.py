@@ -21,6 +21,14 @@ from core.training.generator import ABLATIONS, SMOKE
 from core.training.recipe import Recipe
 from viewer.cli import main
 
+COMMAND = """
+import sys
+from core import sky
+from viewer.cli import main
+
+sky.WIDTH, sky.HEIGHT = 256, 128  # one is made for each of twenty flights
+sys.exit(main(["train", *sys.argv[1:]]))
+"""
 KILLED = """
 import sys
 from dataclasses import replace
@@ -33,7 +41,7 @@ from tiny_training import TINY
 sky.WIDTH, sky.HEIGHT = 256, 128
 torch.set_num_threads(1)
 shard, features, out = map(Path, sys.argv[1:])
-train(replace(TINY, save_every=4, steps=100_000), [shard], out, features)
+train(replace(TINY, save_every=3, steps=100_000), [shard], out, features)
 """
 
 
@@ -64,12 +72,11 @@ def lines(out):
     return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
 
 
-@pytest.mark.timeout(240)
 def test_a_smoke_run_on_one_photo_overfits(tmp_path, environment, features, demo_photos):
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "viewer", "train", "--smoke", "--photos", str(demo_photos[0]), "--features", str(features)]
+    command = [sys.executable, "-c", COMMAND, "--smoke", "--photos", str(demo_photos[0]), "--features", str(features)]
     done = subprocess.run(
-        [*command, "--out", str(out), "--threads", "1"], env=environment, capture_output=True, text=True, timeout=180, check=False
+        [*command, "--out", str(out), "--threads", "1"], env=environment, capture_output=True, text=True, timeout=250, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
     rows = lines(out)
@@ -77,7 +84,7 @@ def test_a_smoke_run_on_one_photo_overfits(tmp_path, environment, features, demo
     weights = SMOKE.weights
     costs = [sum(getattr(weights, name) * row[name] for name in ("features", "pixels", "disparity", "sky")) for row in rows]
     first, last = sum(costs[:2]) / 2, sum(costs[-2:]) / 2
-    assert last < 0.95 * first, costs  # 0.84; without learning these last ten cycles cost 1.10 of the first
+    assert last < 0.85 * first, costs  # 0.74, with another seed 0.80; without learning the last ten cycles cost 0.96 of the first
     assert (out / f"strip_{SMOKE.steps:06d}.jpg").exists()
     assert {"deceive", "style", "judge", "judge_geometry"} <= set(rows[-1])
     assert rows[-1]["gradient"] > 0.0
@@ -90,8 +97,8 @@ def test_after_a_kill_the_same_command_goes_on_where_the_checkpoint_was(tmp_path
         [sys.executable, "-c", KILLED, str(shard), str(features), str(out)], env=environment, stderr=subprocess.PIPE, text=True
     )
     try:
-        deadline = time.monotonic() + 90.0
-        while not (out / "metrics.jsonl").exists() or len(lines_so_far(out)) < 6:  # the checkpoint of step 4 is there
+        deadline = time.monotonic() + 180.0
+        while not (out / "metrics.jsonl").exists() or len(lines_so_far(out)) < 4:  # the checkpoint of step 3 is there
             assert process.poll() is None, process.stderr.read()[-3000:]
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -100,10 +107,10 @@ def test_after_a_kill_the_same_command_goes_on_where_the_checkpoint_was(tmp_path
         process.wait()
         process.stderr.close()
     noted = len(lines_so_far(out))
-    recipe = replace(TINY, save_every=4, steps=noted + 4)
+    recipe = replace(TINY, save_every=3, steps=noted + 3)
     generator.train(recipe, [shard], out, features)
     generator.train(recipe, [shard], whole, features)
-    assert [row["step"] for row in lines(out)] == list(range(1, noted + 5))
+    assert [row["step"] for row in lines(out)] == list(range(1, noted + 4))
     assert lines(out) == lines(whole)
     ends = [torch.load(folder / "checkpoint.pt", weights_only=True) for folder in (out, whole)]
     assert ends[0]["step"] == ends[1]["step"] == recipe.steps

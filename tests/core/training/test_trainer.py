@@ -99,7 +99,7 @@ def test_balanced_sampling_compares_flights_with_their_own_photos(trainer, monke
     monkeypatch.setattr(learning.pool, "stranger", lambda _: other)
     learning.train_step()
     _, fake, real = views  # the generator's, then what is judged
-    assert fake.shape == real.shape == (TINY.batch, 5, 48, 64)
+    assert fake.shape == real.shape == (TINY.batch, 5, *TINY.size[::-1])
     assert float(real.min()) >= 0.0
     assert float(real.max()) <= 1.0
     for view, rollout in zip(real, _in_order(learning), strict=True):
