@@ -86,7 +86,8 @@ class CpuWarper:
         uv = empty((height, width, 2), np.float32)
         disparity = empty((height, width), np.float32)
         stretch = empty((height, width), np.float32)
-        witnesses = [view.witness for view in views]
+        wholes = [(view.surface, view.uv, view.disparity, view.stretch) for view in views]
+        witnesses, coarsenesses = [view.witness for view in views], [coarseness(view.keyframe) for view in views]
 
         def band(top: int, bottom: int) -> None:
             chosen = (slot[top:bottom], uv[top:bottom], disparity[top:bottom], stretch[top:bottom])
@@ -96,18 +97,17 @@ class CpuWarper:
             finest.fill(np.inf)
             for array in (*chosen[1:], nearest):
                 array.fill(0)
-            rows = [_rows(view, top, bottom) for view in views]
             lands = [empty(shape, np.bool_) for _ in views]
-            for i, (seen, land) in enumerate(zip(rows, lands, strict=True)):
-                if i == 0:
-                    np.equal(seen[0], LAND, out=land)
+            for view, whole, land in zip(views, wholes, lands, strict=True):
+                if view is views[0]:
+                    np.equal(view.surface[top:bottom], LAND, out=land)
                 else:
-                    raster.keep_land(seen, rows[0], witnesses[0], top, size, land)
-                raster.keep_nearest(land, seen, nearest)
-            for i, (seen, land) in enumerate(zip(rows, lands, strict=True)):
-                raster.take_finest(land, seen, i, coarseness(views[i].keyframe), nearest, finest, chosen)
-            for i, seen in enumerate(rows):
-                raster.show_sky(seen, witnesses[i], i, top, size, chosen)
+                    raster.keep_land(whole, wholes[0], witnesses[0], top, land)
+                raster.keep_nearest(land, whole, top, nearest)
+            for i, land in enumerate(lands):
+                raster.take_finest(land, wholes[i], i, coarsenesses[i], top, nearest, finest, chosen)
+            for i, whole in enumerate(wholes):
+                raster.show_sky(whole, witnesses[i], i, coarsenesses[i], top, nearest, finest, chosen)
             raster.reopen(chosen[0])
 
         self._in_bands(height, band)

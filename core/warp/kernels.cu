@@ -20,6 +20,7 @@ typedef unsigned char u8;
 #define STREAK 0.75
 #define OUTSIDE 1e6
 #define AGREEMENT 0.92
+#define CRACK 320
 #define SKY 0.5f
 #define CLEAR 0.95f
 #define HOLE (-1)
@@ -222,6 +223,17 @@ struct Pixel {
     float stretch;
 };
 
+// What is shown of pixel i: slot k, view, through the triangle that was hit there.
+__device__ static Pixel shown(const View &view, int k, long long i, const Hit &hit) {
+    const float *a = view.vertices + 5 * (long long)hit.a, *b = view.vertices + 5 * (long long)hit.b;
+    const float *c = view.vertices + 5 * (long long)hit.c;
+    double total = hit.wa + hit.wb + hit.wc;
+    float u = (float)((hit.wa * a[0] + hit.wb * b[0] + hit.wc * c[0]) / total);
+    float v = (float)((hit.wa * a[1] + hit.wb * b[1] + hit.wc * c[1]) / total);
+    Pixel out = {{u, v, disparity_of(view.keys[i]), (float)k}, hit.stretch};
+    return out;
+}
+
 // Soft sky of the keyframe of view at (u, v) of its picture.
 __device__ static inline float sky_at(const View &view, double u, double v) {
     int column = min((int)(u * view.sky_width), view.sky_width - 1), row = min((int)(v * view.sky_height), view.sky_height - 1);
@@ -250,36 +262,68 @@ __device__ static bool seen_through(const View &view, double u, double v, double
     for (int row = max(y - 1, 0); row < min(y + 2, view.rows); row++) {
         for (int column = max(x - 1, 0); column < min(x + 2, view.columns); column++) {
             float seen = view.vertices[5 * ((row + 1ll) * (view.columns + 2) + column + 1) + 2];
-            bool here = row == y && column == x;
-            if (!(seen >= AGREEMENT * (d / place.z) && (here || AGREEMENT * seen <= d / place.z))) continue;
-            if (sky_at(view, (column + 0.5) / view.columns, (row + 0.5) / view.rows) < CLEAR) return false;
+            if (!(seen >= AGREEMENT * (d / place.z))) continue;
+            float sky = sky_at(view, (column + 0.5) / view.columns, (row + 0.5) / view.rows);
+            if (sky < SKY && AGREEMENT * seen <= d / place.z) return false;
+            if (sky < CLEAR && AGREEMENT * seen > d / place.z && row == y && column == x) return false;
         }
     }
     return true;
 }
 
-// Whether slot k of a layer has land in pixel i, target (u, v), that its first keyframe does not see through.
+// Whether nothing is in pixel i of view and land within reach on both sides of it, along or across.
+__device__ static bool is_crack(const Frame *frame, const View &view, long long i, int reach) {
+    if (surface_of(view.keys[i]) != NOTHING) return false;
+    int x = (int)(i % frame->width), y = (int)(i / frame->width);
+    bool left = false, right = false, above = false, below = false;
+    for (int step = 1; step <= reach; step++) {
+        left |= x >= step && surface_of(view.keys[i - step]) == LAND;
+        right |= x + step < frame->width && surface_of(view.keys[i + step]) == LAND;
+        above |= y >= step && surface_of(view.keys[i - (long long)step * frame->width]) == LAND;
+        below |= y + step < frame->height && surface_of(view.keys[i + (long long)step * frame->width]) == LAND;
+    }
+    return (left && right) || (above && below);
+}
+
+// Whether slot k of a layer has land in pixel i, target (u, v), that its first keyframe has room for: neither does that see
+// through it, nor would it show in a crack of that.
 __device__ static bool has_land(const Frame *frame, const Layer &layer, int k, long long i, double u, double v) {
     u64 key = view_of(frame, layer.members[k]).keys[i];
     if (surface_of(key) != LAND || k == 0) return surface_of(key) == LAND;
     const View &witness = view_of(frame, layer.members[0]);
-    float d = disparity_of(key), before = surface_of(witness.keys[i]) == LAND ? disparity_of(witness.keys[i]) : 0.0f;
+    float d = disparity_of(key), before = 0.0f;
+    if (surface_of(witness.keys[i]) == LAND) {
+        before = disparity_of(witness.keys[i]);
+    } else if (is_crack(frame, witness, i, max(frame->width / CRACK, 1))) {
+        double3 place = led_back(witness, u, v, 0.0);
+        if (place.z != 0.0 && sky_at(witness, place.x, place.y) < SKY) return false;
+    }
     return !(AGREEMENT * d > before && seen_through(witness, u, v, d));
 }
 
-// What the first keyframe that looks towards pixel i, whose triangles are no land, has there: a veil, sky, or nothing.
-__device__ static int first_beyond(const Frame *frame, const Layer &layer, long long i, double u, double v, double3 *place) {
+// Where no land is in pixel i: what the first keyframe that looks there has, sky or nothing, or if it has a veil, the finest of all.
+__device__ static Pixel beyond(const Frame *frame, const Layer &layer, long long i, double u, double v) {
+    Pixel out = {{0.0f, 0.0f, 0.0f, (float)HOLE}, 0.0f};
+    int chosen = HOLE;
+    float finest = INFINITE;
     for (int k = 0; k < layer.count; k++) {
         const View &view = view_of(frame, layer.members[k]);
         if (surface_of(view.keys[i]) == VEILED) {
-            place->z = 0.0;
-            return k;
+            Hit seen = hit(view, view.keys[i], i % frame->width + 0.5, i / frame->width + 0.5);
+            float fineness = (float)(seen.stretch * view.coarseness);
+            if (chosen != HOLE && !(fineness < finest)) continue;
+            finest = fineness;
+            chosen = k;
+            out = shown(view, k, i, seen);
         }
-        *place = led_back(view, u, v, 0.0);
-        if (place->z == 0.0) continue;
-        return sky_at(view, place->x, place->y) >= SKY ? k : HOLE;
+        if (chosen != HOLE) continue;
+        double3 place = led_back(view, u, v, 0.0);
+        if (place.z == 0.0) continue;
+        if (!(sky_at(view, place.x, place.y) >= SKY)) return out;
+        Pixel sky = {{(float)place.x, (float)place.y, 0.0f, (float)k}, 1.0f};
+        return sky;
     }
-    return HOLE;
+    return out;
 }
 
 // The keyframe of a layer that shows pixel i, and through what.
@@ -298,27 +342,7 @@ __device__ static Pixel resolved(const Frame *frame, const Layer &layer, long lo
         float fineness = (float)(seen.stretch * view.coarseness);
         if (fineness < finest) { finest = fineness; chosen = k; best = seen; }
     }
-    Pixel out = {{0.0f, 0.0f, 0.0f, (float)HOLE}, 0.0f};
-    if (chosen == HOLE) {
-        double3 place;
-        chosen = first_beyond(frame, layer, i, u, v, &place);
-        if (chosen == HOLE) return out;
-        if (place.z != 0.0) {
-            Pixel sky = {{(float)place.x, (float)place.y, 0.0f, (float)chosen}, 1.0f};
-            return sky;
-        }
-        best = hit(view_of(frame, layer.members[chosen]), view_of(frame, layer.members[chosen]).keys[i], x, y);
-    }
-    const View &view = view_of(frame, layer.members[chosen]);
-    const float *a = view.vertices + 5 * (long long)best.a, *b = view.vertices + 5 * (long long)best.b;
-    const float *c = view.vertices + 5 * (long long)best.c;
-    double total = best.wa + best.wb + best.wc;
-    float4 texel = {0.0f, 0.0f, disparity_of(view.keys[i]), (float)chosen};
-    texel.x = (float)((best.wa * a[0] + best.wb * b[0] + best.wc * c[0]) / total);
-    texel.y = (float)((best.wa * a[1] + best.wb * b[1] + best.wc * c[1]) / total);
-    out.texel = texel;
-    out.stretch = best.stretch;
-    return out;
+    return chosen == HOLE ? beyond(frame, layer, i, u, v) : shown(view_of(frame, layer.members[chosen]), chosen, i, best);
 }
 
 // One thread a pixel of each layer; those beyond the last pixel make the thinned lookup, resolving its pixels once more.

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from core.warp.lookup import HOLE
-from core.warp.visibility import AGREEMENT, CLEAR, GRID, LAND, MAGNIFICATION, NOTHING, OUTSIDE, SKY, STREAK, VEILED
+from core.warp.visibility import AGREEMENT, CLEAR, CRACK, GRID, LAND, MAGNIFICATION, NOTHING, OUTSIDE, SKY, STREAK, VEILED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -178,97 +178,143 @@ def seen_through(witness: Witness, u: float, v: float, d: float) -> bool:
         line = min(int((row + 0.5) / rows * sky.shape[0]), sky.shape[0] - 1)
         for column in range(max(x - 1, 0), min(x + 2, columns)):
             place = min(int((column + 0.5) / columns * sky.shape[1]), sky.shape[1] - 1)
-            seen, here = disparity[row, column], row == y and column == x
-            if sky[line, place] < CLEAR and seen >= AGREEMENT * (d / depth) and (here or AGREEMENT * seen <= d / depth):
+            seen, there = disparity[row, column], d / depth
+            if not seen >= AGREEMENT * there:
+                continue
+            if sky[line, place] < SKY and AGREEMENT * seen <= there:
+                return False
+            if sky[line, place] < CLEAR and AGREEMENT * seen > there and row == y and column == x:
                 return False
     return True
 
 
 @njit(nogil=True, cache=True)
-def keep_land(view: View, first: View, witness: Witness, top: int, size: tuple[int, int], land: Flags) -> None:
-    """Leave in ``land`` what ``view`` shows of land, whose first row is row ``top``, without what ``witness`` sees through.
+def sky_beyond(witness: Witness, u: float, v: float) -> float:
+    """Soft sky of ``witness`` that rotation alone leads to from (u, v) of the target; -1 where it looks another way."""
+    back, _, sky = witness
+    depth = back[2, 0] * u + back[2, 1] * v + back[2, 2]
+    if not depth > 1e-6:
+        return -1.0
+    su = (back[0, 0] * u + back[0, 1] * v + back[0, 2]) / depth
+    sv = (back[1, 0] * u + back[1, 1] * v + back[1, 2]) / depth
+    if not (su >= 0.0 and su <= 1.0 and sv >= 0.0 and sv <= 1.0):
+        return -1.0
+    return float(sky[min(int(sv * sky.shape[0]), sky.shape[0] - 1), min(int(su * sky.shape[1]), sky.shape[1] - 1)])
 
-    ``first`` is what that shows. Crumbs of older keyframes, torn off at edges of depth, would float before it.
+
+@njit(nogil=True, cache=True)
+def is_crack(surface: Bytes, x: int, y: int, reach: int) -> bool:
+    """Whether nothing is in pixel (x, y) of ``surface`` and land within ``reach`` on both sides of it, along or across."""
+    if surface[y, x] != NOTHING:
+        return False
+    height, width = surface.shape
+    left = right = above = below = False
+    for step in range(1, reach + 1):
+        left |= x >= step and surface[y, x - step] == LAND
+        right |= x + step < width and surface[y, x + step] == LAND
+        above |= y >= step and surface[y - step, x] == LAND
+        below |= y + step < height and surface[y + step, x] == LAND
+    return (left and right) or (above and below)
+
+
+@njit(nogil=True, cache=True)
+def keep_land(view: View, first: View, witness: Witness, top: int, land: Flags) -> None:
+    """Leave in ``land``, whose first row is row ``top``, where ``view`` has land that the keyframe of ``first`` has room for.
+
+    That is ``witness``: what it sees through would be crumbs of older keyframes, torn off at edges of depth; and what shows in
+    its cracks would draw every edge of depth that parts a little. Both are whole views.
     """
-    surface, _, disparity, _ = view
-    width, height = size
-    for row in range(surface.shape[0]):
-        for x in range(surface.shape[1]):
-            d = disparity[row, x]
+    height, width = view[0].shape
+    reach = max(width // CRACK, 1)
+    for row in range(land.shape[0]):
+        y = top + row
+        v = (y + 0.5) / height
+        for x in range(width):
+            land[row, x] = view[0][y, x] == LAND
+            if not land[row, x]:
+                continue
+            u, d = (x + 0.5) / width, view[2][y, x]
             before = np.float32(0.0)
-            if first[0][row, x] == LAND:
-                before = first[2][row, x]
-            land[row, x] = surface[row, x] == LAND and not (
-                AGREEMENT * d > before and seen_through(witness, (x + 0.5) / width, (top + row + 0.5) / height, np.float64(d))
-            )
+            if first[0][y, x] == LAND:
+                before = first[2][y, x]
+            elif is_crack(first[0], x, y, reach) and 0.0 <= sky_beyond(witness, u, v) < SKY:
+                land[row, x] = False
+                continue
+            land[row, x] = not (AGREEMENT * d > before and seen_through(witness, u, v, np.float64(d)))
 
 
 @njit(nogil=True, cache=True)
-def keep_nearest(land: Flags, view: View, nearest: Floats) -> None:
-    """Fold the ``land`` of one keyframe into the nearest of all, 0 where there is none."""
-    disparity = view[2]
-    for y in range(land.shape[0]):
+def keep_nearest(land: Flags, view: View, top: int, nearest: Floats) -> None:
+    """Fold the ``land`` of a whole ``view`` into the nearest of all, 0 where there is none; ``top`` is the first row of both."""
+    for row in range(land.shape[0]):
         for x in range(land.shape[1]):
-            if land[y, x] and disparity[y, x] > nearest[y, x]:
-                nearest[y, x] = disparity[y, x]
+            if land[row, x] and view[2][top + row, x] > nearest[row, x]:
+                nearest[row, x] = view[2][top + row, x]
 
 
 @njit(nogil=True, cache=True)
-def take_finest(land: Flags, view: View, slot: int, coarseness: float, nearest: Floats, finest: Floats, chosen: Chosen) -> None:
-    """Take the ``land`` of keyframe ``slot`` that agrees with the nearest and is sampled more finely than what came before."""
+def take_finest(
+    land: Flags, view: View, slot: int, coarseness: float, top: int, nearest: Floats, finest: Floats, chosen: Chosen
+) -> None:
+    """Take the ``land`` of keyframe ``slot`` that agrees with the nearest and is sampled more finely than what came before.
+
+    ``view`` is whole, the other arrays begin at row ``top``.
+    """
     _, view_uv, view_disparity, view_stretch = view
     slots, uv, disparity, stretch = chosen
-    for y in range(land.shape[0]):
+    for row in range(land.shape[0]):
+        y = top + row
         for x in range(land.shape[1]):
             d = view_disparity[y, x]
-            if not land[y, x] or d < AGREEMENT * nearest[y, x]:
+            if not land[row, x] or d < AGREEMENT * nearest[row, x]:
                 continue
             fineness = np.float32(view_stretch[y, x] * coarseness)  # as it is kept, or an equal one would seem finer
-            if fineness < finest[y, x]:
-                finest[y, x] = fineness
-                slots[y, x] = slot
-                uv[y, x, 0], uv[y, x, 1] = view_uv[y, x, 0], view_uv[y, x, 1]
-                disparity[y, x] = d
-                stretch[y, x] = view_stretch[y, x]
+            if fineness < finest[row, x]:
+                finest[row, x] = fineness
+                slots[row, x] = slot
+                uv[row, x, 0], uv[row, x, 1] = view_uv[y, x, 0], view_uv[y, x, 1]
+                disparity[row, x] = d
+                stretch[row, x] = view_stretch[y, x]
 
 
 @njit(nogil=True, cache=True)
-def show_sky(view: View, witness: Witness, slot: int, top: int, size: tuple[int, int], chosen: Chosen) -> None:
-    """Where nothing is chosen yet, ``SHUT`` neither, show a veil of keyframe ``slot``, or its sky if rotation alone leads there.
+def show_sky(
+    view: View, witness: Witness, slot: int, coarseness: float, top: int, nearest: Floats, finest: Floats, chosen: Chosen
+) -> None:
+    """Where no land is chosen, show a veil of keyframe ``slot``, or its sky if rotation alone leads there; ``SHUT`` if to land.
 
-    Where that leads to its land, it is ``SHUT``: what opens between two ridges is no sky, whatever an older keyframe had there.
+    The first keyframe that looks there decides: no sky opens between two ridges because an older one had some there, and no
+    veil of another is a crumb in its sky. Where it has a veil, the finest one is shown, as of the land below. ``view`` is whole,
+    the other arrays begin at row ``top``.
     """
     surface, view_uv, view_disparity, view_stretch = view
     slots, uv, disparity, stretch = chosen
-    back, _, sky = witness
-    width, height = size
+    back = witness[0]
+    height, width = surface.shape
     for row in range(slots.shape[0]):
-        v = (top + row + 0.5) / height
-        for x in range(slots.shape[1]):
+        y = top + row
+        for x in range(width):
+            if surface[y, x] == VEILED and nearest[row, x] == 0.0 and (slots[row, x] == HOLE or disparity[row, x] > 0.0):
+                fineness = np.float32(view_stretch[y, x] * coarseness)
+                if fineness < finest[row, x]:
+                    finest[row, x] = fineness
+                    slots[row, x] = slot
+                    uv[row, x, 0], uv[row, x, 1] = view_uv[y, x, 0], view_uv[y, x, 1]
+                    disparity[row, x] = view_disparity[y, x]
+                    stretch[row, x] = view_stretch[y, x]
             if slots[row, x] != HOLE:
                 continue
-            if surface[row, x] == VEILED:
+            u, v = (x + 0.5) / width, (y + 0.5) / height
+            beyond = sky_beyond(witness, u, v)
+            if beyond >= SKY:
+                depth = back[2, 0] * u + back[2, 1] * v + back[2, 2]
                 slots[row, x] = slot
-                uv[row, x, 0], uv[row, x, 1] = view_uv[row, x, 0], view_uv[row, x, 1]
-                disparity[row, x] = view_disparity[row, x]
-                stretch[row, x] = view_stretch[row, x]
-                continue
-            u = (x + 0.5) / width
-            depth = back[2, 0] * u + back[2, 1] * v + back[2, 2]
-            if not depth > 1e-6:
-                continue
-            su = (back[0, 0] * u + back[0, 1] * v + back[0, 2]) / depth
-            sv = (back[1, 0] * u + back[1, 1] * v + back[1, 2]) / depth
-            if not (su >= 0.0 and su <= 1.0 and sv >= 0.0 and sv <= 1.0):
-                continue
-            column = min(int(su * sky.shape[1]), sky.shape[1] - 1)
-            line = min(int(sv * sky.shape[0]), sky.shape[0] - 1)
-            slots[row, x] = SHUT
-            if sky[line, column] >= SKY:
-                slots[row, x] = slot
-                uv[row, x, 0], uv[row, x, 1] = su, sv
+                uv[row, x, 0] = (back[0, 0] * u + back[0, 1] * v + back[0, 2]) / depth
+                uv[row, x, 1] = (back[1, 0] * u + back[1, 1] * v + back[1, 2]) / depth
                 disparity[row, x] = 0.0
                 stretch[row, x] = 1.0
+            elif beyond >= 0.0:
+                slots[row, x] = SHUT
 
 
 @njit(nogil=True, cache=True)

@@ -243,6 +243,24 @@ def test_what_opens_between_two_ridges_is_not_the_sky_of_an_older_keyframe(warpe
     assert (warp([older, ridges], camera, (64, 40), warper).slot[opened] == 0).mean() > 0.9, "but of a newer one it is"
 
 
+def test_nothing_older_shows_in_a_crack_but_in_a_wide_gap_it_does(warper):
+    """The crack is filled from both sides; with what another keyframe has there, every edge of depth would be drawn."""
+    ridges, behind = keyframe(ridge(64, 40)), keyframe(np.full((40, 64), 0.08))
+    for down, shown in ((-0.03, False), (-0.6, True)):
+        camera = moved(ridges.camera, y=down)
+        gap = ~warp([ridges], camera, (64, 40), warper).covered[8:32, 8:56]
+        assert gap.sum() > 20
+        slot = warp([ridges, behind], camera, (64, 40), warper).slot[8:32, 8:56]
+        assert ((slot[gap] == 1).mean() > 0.5) == shown
+
+
+def test_a_veil_is_shown_through_the_finest(warper):
+    """As the land below it is: no seam runs along a skyline."""
+    soft = np.full((40, 64), 0.7)
+    coarse, fine = keyframe(np.full((40, 64), 0.5), soft), keyframe(np.full((40, 64), 0.5), soft, image=np.zeros((80, 128, 3)))
+    assert (warp([coarse, fine], coarse.camera, (64, 40), warper).slot == 1).all()
+
+
 def test_no_keyframes_give_only_holes(warper):
     lookup = warp([], Camera(Intrinsics.from_fov(1.0, 1.6)), (64, 40), warper)
     assert (lookup.slot == HOLE).all()
