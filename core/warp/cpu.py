@@ -76,9 +76,9 @@ class CpuWarper:
     def _resolve(self, views: Sequence[Visibility], size: tuple[int, int]) -> Lookup:
         """Weigh ``views`` of one camera against each other: ``Lookup.slot`` indexes them, the best first.
 
-        The nearest land wins that the first does not see through; where other land agrees with it, what samples it most finely,
-        and the earlier where they are equal. What no land covers shows what the first keyframe has there that looks that way: a
-        veil of land that is mostly sky, or sky if rotation alone leads to it.
+        The nearest land wins that the first does not see through; where other land agrees with it, the earlier, unless a later
+        one samples it much more finely. What no land covers shows what the first keyframe has there that looks that way: a veil
+        of land that is mostly sky, or sky if rotation alone leads to it.
         """
         width, height = size
         empty = self._recycler.empty

@@ -20,6 +20,7 @@ typedef unsigned char u8;
 #define STREAK 0.75
 #define OUTSIDE 1e6
 #define AGREEMENT 0.92
+#define FINER 0.7
 #define CRACK 320
 #define SKY 0.5f
 #define CLEAR 0.95f
@@ -311,7 +312,7 @@ __device__ static Pixel beyond(const Frame *frame, const Layer &layer, long long
         if (surface_of(view.keys[i]) == VEILED) {
             Hit seen = hit(view, view.keys[i], i % frame->width + 0.5, i / frame->width + 0.5);
             float fineness = (float)(seen.stretch * view.coarseness);
-            if (chosen != HOLE && !(fineness < finest)) continue;
+            if (!(fineness < finest * FINER)) continue;
             finest = fineness;
             chosen = k;
             out = shown(view, k, i, seen);
@@ -340,7 +341,7 @@ __device__ static Pixel resolved(const Frame *frame, const Layer &layer, long lo
         if (disparity_of(view.keys[i]) < AGREEMENT * nearest || !has_land(frame, layer, k, i, u, v)) continue;
         Hit seen = hit(view, view.keys[i], x, y);
         float fineness = (float)(seen.stretch * view.coarseness);
-        if (fineness < finest) { finest = fineness; chosen = k; best = seen; }
+        if (fineness < finest * FINER) { finest = fineness; chosen = k; best = seen; }
     }
     return chosen == HOLE ? beyond(frame, layer, i, u, v) : shown(view_of(frame, layer.members[chosen]), chosen, i, best);
 }

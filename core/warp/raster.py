@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from core.warp.lookup import HOLE
-from core.warp.visibility import AGREEMENT, CLEAR, CRACK, GRID, LAND, MAGNIFICATION, NOTHING, OUTSIDE, SKY, STREAK, VEILED
+from core.warp.visibility import AGREEMENT, CLEAR, CRACK, FINER, GRID, LAND, MAGNIFICATION, NOTHING, OUTSIDE, SKY, STREAK, VEILED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -256,7 +256,7 @@ def keep_nearest(land: Flags, view: View, top: int, nearest: Floats) -> None:
 def take_finest(
     land: Flags, view: View, slot: int, coarseness: float, top: int, nearest: Floats, finest: Floats, chosen: Chosen
 ) -> None:
-    """Take the ``land`` of keyframe ``slot`` that agrees with the nearest and is sampled more finely than what came before.
+    """Take the ``land`` of keyframe ``slot`` that agrees with the nearest, if sampled much more finely than what came before.
 
     ``view`` is whole, the other arrays begin at row ``top``.
     """
@@ -269,7 +269,7 @@ def take_finest(
             if not land[row, x] or d < AGREEMENT * nearest[row, x]:
                 continue
             fineness = np.float32(view_stretch[y, x] * coarseness)  # as it is kept, or an equal one would seem finer
-            if fineness < finest[row, x]:
+            if fineness < finest[row, x] * FINER:
                 finest[row, x] = fineness
                 slots[row, x] = slot
                 uv[row, x, 0], uv[row, x, 1] = view_uv[y, x, 0], view_uv[y, x, 1]
@@ -296,7 +296,7 @@ def show_sky(
         for x in range(width):
             if surface[y, x] == VEILED and nearest[row, x] == 0.0 and (slots[row, x] == HOLE or disparity[row, x] > 0.0):
                 fineness = np.float32(view_stretch[y, x] * coarseness)
-                if fineness < finest[row, x]:
+                if fineness < finest[row, x] * FINER:
                     finest[row, x] = fineness
                     slots[row, x] = slot
                     uv[row, x, 0], uv[row, x, 1] = view_uv[y, x, 0], view_uv[y, x, 1]

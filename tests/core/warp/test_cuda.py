@@ -82,7 +82,7 @@ def test_kernels_compile_to_ptx(tmp_path):
 def test_constants_are_those_of_the_twin():
     source = KERNELS.read_text()
     found = dict(re.findall(r"#define (\w+) \(?([-\d.e]+)", source))
-    for name in ("MAGNIFICATION", "GRID", "OUTSIDE", "STREAK", "AGREEMENT", "CRACK", "SKY", "CLEAR"):
+    for name in ("MAGNIFICATION", "GRID", "OUTSIDE", "STREAK", "AGREEMENT", "FINER", "CRACK", "SKY", "CLEAR"):
         assert float(found[name]) == getattr(visibility, name)
     assert int(found["HOLE"]) == lookup.HOLE
     assert (int(found["THIN_COLUMNS"]), int(found["THIN_ROWS"])) == lookup.THIN
