@@ -33,6 +33,7 @@ _STREAKED = 1.15  # octaves between both axes from which it is
 _VARIED, _CELL = 0.15, 16  # share by which these vary, by place in the photo, pixels: no front is seen
 _BROKEN, _WINDOW = 0.4, 9  # share of pixels at a border of patches, in a square window, from which it is
 _FINE, _SMOOTH = 1.5, (0.004, 0.012)  # pixels up to which detail is fine, and its deviation in smooth land and in rough
+_ROW = 9, 1  # pixels, width and height of that average: all of it within a row
 _LASTS = 1.5  # times as long again that smooth land lasts
 _DUE, _AROUND = 0.7, 41  # share of that from which land is renewed with what is renewed within so many pixels, square
 _MOST, _OVERDUE = 0.06, 1.5  # of the view, most that is renewed at once but for what is spent as many times over
@@ -97,10 +98,14 @@ def thresholds(atlas: Atlas, seed: int) -> Floats:
 
 
 def _smoothness(atlas: Atlas) -> Floats:
-    """How smooth land is, [0, 1], (h, w): calm water, fog and snow look the same however far they are magnified."""
+    """How smooth land is along rows, [0, 1], (h, w): calm water, fog and snow look the same however far they are magnified.
+
+    So do level bands. A far shore across a lake, renewed as it comes near, would become a stack of far shores.
+    """
     land = (atlas.sky < SKY).astype(np.float32)
     colours = atlas.colours * np.float32(1.0 / 255.0)
-    low = blurred(colours * land[..., None], _FINE) / np.maximum(blurred(land, _FINE), 1e-3)[..., None]
+    low, weight = (cv2.GaussianBlur(part, _ROW, _FINE) for part in (colours * land[..., None], land))
+    low = low / np.maximum(weight, 1e-3)[..., None]
     power = np.square(colours - low).mean(axis=2)
     deviation = np.sqrt(blurred(power * land, 2.0 * _FINE) / np.maximum(blurred(land, 2.0 * _FINE), 1e-3))
     return np.asarray(land * np.clip((_SMOOTH[1] - deviation) / (_SMOOTH[1] - _SMOOTH[0]), 0.0, 1.0), np.float32)

@@ -201,6 +201,15 @@ def test_smooth_land_lasts_longer_than_rough():
     assert rough.max() <= 1.15
 
 
+def test_level_bands_last_and_upright_ones_do_not():
+    bands = np.random.default_rng(0).integers(60, 180, (HEIGHT, 1, 3), np.uint8)
+    level = np.broadcast_to(bands, (HEIGHT, WIDTH, 3)).copy()
+    upright = np.broadcast_to(np.random.default_rng(1).integers(60, 180, (1, WIDTH, 3), np.uint8), level.shape).copy()
+    for image, lasting in ((level, True), (upright, False)):
+        factors = thresholds(Atlas.of([replace(landlocked(PHOTO), image=image)], WIDTH), 0)[:, :WIDTH]
+        assert (factors.min() >= 0.85 * 2.5) if lasting else (factors.max() <= 1.15)
+
+
 def ground(height: float):
     """A plane so far below the camera, as far as it is seen."""
     down = PHOTO.camera.rays(WIDTH, HEIGHT)[..., 1]
