@@ -36,7 +36,8 @@ _FINE, _SMOOTH = 1.5, (0.004, 0.012)  # pixels up to which detail is fine, and i
 _ROW = 9, 1  # pixels, width and height of that average: all of it within a row
 _LASTS = 1.5  # times as long again that smooth land lasts
 _DUE, _AROUND = 0.7, 41  # share of that from which land is renewed with what is renewed within so many pixels, square
-_MOST, _OVERDUE = 0.06, 1.5  # of the view, most that is renewed at once but for what is spent as many times over
+# of the view, most that is renewed at once but for what is spent so many times over; at 0.06 a gorge's trees were drawn out
+_MOST, _OVERDUE = 0.1, 1.5
 _CORNER = 0.5  # how old land in the corners of the view counts, which wears soonest and leaves it: none was left for the middle
 _OPENED, _CLOSED = 5, 11  # pixels: smaller spots are left alone, gaps between others renewed with them
 BELIEVED, _DOUBT, _EVEN = 0.8, 0.9, 0.4  # trust in worn land, and its decay by octaves of streaking beyond this many
