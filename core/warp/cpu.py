@@ -108,7 +108,6 @@ class CpuWarper:
                 raster.take_finest(land, wholes[i], i, coarsenesses[i], top, nearest, finest, chosen)
             for i, whole in enumerate(wholes):
                 raster.show_sky(whole, witnesses[i], i, coarsenesses[i], top, nearest, finest, chosen)
-            raster.reopen(chosen[0])
 
         self._in_bands(height, band)
         return Lookup(uv, disparity, stretch, slot)

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     ]  # from the target back to a keyframe, as ``projection``; its disparity, sky
     Chosen: TypeAlias = tuple[NDArray[np.int8], Floats, Floats, Floats]  # slot, uv, disparity, stretch
 
-SHUT = HOLE - 1  # a hole that no sky shows through
-
 _LAND_BIT = np.uint64(1 << 63)
 _ID_MASK = np.uint64(0xFFFFFFFF)
 _THIRTY_TWO = np.uint64(32)
@@ -159,47 +157,47 @@ def decode(points: Floats, vertices: Floats, quads: Indices, keys: Keys, top: in
 
 
 @njit(nogil=True, cache=True)
+def led_back(back: Doubles, u: float, v: float, d: float) -> tuple[float, float, float]:
+    """Where a keyframe has the point of disparity ``d`` at (u, v) of the target: u, v, and z' / z, 0 if out of sight."""
+    depth = back[2, 0] * u + back[2, 1] * v + back[2, 2] + back[2, 3] * d
+    if not depth > 1e-6:
+        return 0.0, 0.0, 0.0
+    su = (back[0, 0] * u + back[0, 1] * v + back[0, 2] + back[0, 3] * d) / depth
+    sv = (back[1, 0] * u + back[1, 1] * v + back[1, 2] + back[1, 3] * d) / depth
+    if not (su >= 0.0 and su <= 1.0 and sv >= 0.0 and sv <= 1.0):
+        return 0.0, 0.0, 0.0
+    return su, sv, depth
+
+
+@njit(nogil=True, cache=True)
+def sky_at(sky: Floats, u: float, v: float) -> float:
+    """Soft sky at (u, v)."""
+    return float(sky[min(int(v * sky.shape[0]), sky.shape[0] - 1), min(int(u * sky.shape[1]), sky.shape[1] - 1)])
+
+
+@njit(nogil=True, cache=True)
 def seen_through(witness: Witness, u: float, v: float, d: float) -> bool:
     """Whether ``witness`` sees sky or farther land where the point of disparity ``d`` at (u, v) of the target would be.
 
     It may be there where something nearer hides it, where the same surface is beside it, and out of sight.
     """
     back, disparity, sky = witness
-    depth = back[2, 0] * u + back[2, 1] * v + back[2, 2] + back[2, 3] * d
-    if not depth > 1e-6:
-        return False
-    su = (back[0, 0] * u + back[0, 1] * v + back[0, 2] + back[0, 3] * d) / depth
-    sv = (back[1, 0] * u + back[1, 1] * v + back[1, 2] + back[1, 3] * d) / depth
-    if not (su >= 0.0 and su <= 1.0 and sv >= 0.0 and sv <= 1.0):
+    su, sv, depth = led_back(back, u, v, d)
+    if depth == 0.0:
         return False
     rows, columns = disparity.shape
     x, y = min(int(su * columns), columns - 1), min(int(sv * rows), rows - 1)
     for row in range(max(y - 1, 0), min(y + 2, rows)):
-        line = min(int((row + 0.5) / rows * sky.shape[0]), sky.shape[0] - 1)
         for column in range(max(x - 1, 0), min(x + 2, columns)):
-            place = min(int((column + 0.5) / columns * sky.shape[1]), sky.shape[1] - 1)
             seen, there = disparity[row, column], d / depth
             if not seen >= AGREEMENT * there:
                 continue
-            if sky[line, place] < SKY and AGREEMENT * seen <= there:
+            alpha = sky_at(sky, (column + 0.5) / columns, (row + 0.5) / rows)
+            if alpha < SKY and AGREEMENT * seen <= there:
                 return False
-            if sky[line, place] < CLEAR and AGREEMENT * seen > there and row == y and column == x:
+            if alpha < CLEAR and AGREEMENT * seen > there and row == y and column == x:
                 return False
     return True
-
-
-@njit(nogil=True, cache=True)
-def sky_beyond(witness: Witness, u: float, v: float) -> float:
-    """Soft sky of ``witness`` that rotation alone leads to from (u, v) of the target; -1 where it looks another way."""
-    back, _, sky = witness
-    depth = back[2, 0] * u + back[2, 1] * v + back[2, 2]
-    if not depth > 1e-6:
-        return -1.0
-    su = (back[0, 0] * u + back[0, 1] * v + back[0, 2]) / depth
-    sv = (back[1, 0] * u + back[1, 1] * v + back[1, 2]) / depth
-    if not (su >= 0.0 and su <= 1.0 and sv >= 0.0 and sv <= 1.0):
-        return -1.0
-    return float(sky[min(int(sv * sky.shape[0]), sky.shape[0] - 1), min(int(su * sky.shape[1]), sky.shape[1] - 1)])
 
 
 @njit(nogil=True, cache=True)
@@ -237,9 +235,11 @@ def keep_land(view: View, first: View, witness: Witness, top: int, land: Flags) 
             before = np.float32(0.0)
             if first[0][y, x] == LAND:
                 before = first[2][y, x]
-            elif is_crack(first[0], x, y, reach) and 0.0 <= sky_beyond(witness, u, v) < SKY:
-                land[row, x] = False
-                continue
+            elif is_crack(first[0], x, y, reach):
+                su, sv, depth = led_back(witness[0], u, v, 0.0)
+                if depth > 0.0 and sky_at(witness[2], su, sv) < SKY:
+                    land[row, x] = False
+                    continue
             land[row, x] = not (AGREEMENT * d > before and seen_through(witness, u, v, np.float64(d)))
 
 
@@ -281,7 +281,7 @@ def take_finest(
 def show_sky(
     view: View, witness: Witness, slot: int, coarseness: float, top: int, nearest: Floats, finest: Floats, chosen: Chosen
 ) -> None:
-    """Where no land is chosen, show a veil of keyframe ``slot``, or its sky if rotation alone leads there; ``SHUT`` if to land.
+    """Where no land is chosen, show a veil of keyframe ``slot``, or its sky if rotation alone leads there.
 
     The first keyframe that looks there decides: no sky opens between two ridges because an older one had some there, and no
     veil of another is a crumb in its sky. Where it has a veil, the finest one is shown, as of the land below. ``view`` is whole,
@@ -289,7 +289,6 @@ def show_sky(
     """
     surface, view_uv, view_disparity, view_stretch = view
     slots, uv, disparity, stretch = chosen
-    back = witness[0]
     height, width = surface.shape
     for row in range(slots.shape[0]):
         y = top + row
@@ -302,25 +301,14 @@ def show_sky(
                     uv[row, x, 0], uv[row, x, 1] = view_uv[y, x, 0], view_uv[y, x, 1]
                     disparity[row, x] = view_disparity[y, x]
                     stretch[row, x] = view_stretch[y, x]
-            if slots[row, x] != HOLE:
+            if slots[row, x] != HOLE or finest[row, x] == 0.0:
                 continue
-            u, v = (x + 0.5) / width, (y + 0.5) / height
-            beyond = sky_beyond(witness, u, v)
-            if beyond >= SKY:
-                depth = back[2, 0] * u + back[2, 1] * v + back[2, 2]
+            su, sv, depth = led_back(witness[0], (x + 0.5) / width, (y + 0.5) / height, 0.0)
+            if depth == 0.0:
+                continue
+            finest[row, x] = 0.0  # decided: sky, or a hole before its land
+            if sky_at(witness[2], su, sv) >= SKY:
                 slots[row, x] = slot
-                uv[row, x, 0] = (back[0, 0] * u + back[0, 1] * v + back[0, 2]) / depth
-                uv[row, x, 1] = (back[1, 0] * u + back[1, 1] * v + back[1, 2]) / depth
+                uv[row, x, 0], uv[row, x, 1] = su, sv
                 disparity[row, x] = 0.0
                 stretch[row, x] = 1.0
-            elif beyond >= 0.0:
-                slots[row, x] = SHUT
-
-
-@njit(nogil=True, cache=True)
-def reopen(slots: NDArray[np.int8]) -> None:
-    """Let what is ``SHUT`` be holes again."""
-    for row in range(slots.shape[0]):
-        for x in range(slots.shape[1]):
-            if slots[row, x] == SHUT:
-                slots[row, x] = HOLE
