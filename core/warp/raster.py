@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     Keys: TypeAlias = NDArray[np.uint64]
     Flags: TypeAlias = NDArray[np.bool_]
     View: TypeAlias = tuple[Bytes, Floats, Floats, Floats]  # surface, uv, disparity, stretch
-    Witness: TypeAlias = tuple[
-        Doubles, Floats, Floats
-    ]  # from the target back to a keyframe, as ``projection``; its disparity, sky
+    Witness: TypeAlias = tuple[Doubles, Floats, Floats]  # the way back from the target to a keyframe, its disparity, its sky
     Chosen: TypeAlias = tuple[NDArray[np.int8], Floats, Floats, Floats]  # slot, uv, disparity, stretch
 
 _LAND_BIT = np.uint64(1 << 63)
