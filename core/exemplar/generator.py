@@ -18,6 +18,7 @@ from core.exemplar.renewal import BELIEVED, Renewal, evened, ground_of, grounded
 from core.exemplar.sampling import Patches
 from core.exemplar.synthesis import Synthesis, Wanted
 from core.exemplar.tone import LARGEST, Copied, Linked, toned
+from core.exemplar.walls import faced
 from core.exemplar.water import Water, above
 from core.generator import RefinedView
 from core.keyframe import eight_bit
@@ -103,7 +104,7 @@ class ExemplarGenerator:
         sky = np.where(renewal.open, prepared.atlas.sky_at(source), done.sky)
         sky = np.where(renewal.open, cv2.medianBlur(sky.astype(np.float32), _SKYLINE), sky)
         done = evened(raised(tidied(replace(done, sky=sky)), prepared.atlas.disparity_at(source)))
-        done = replace(done, sky=softened(done.sky))
+        done = faced(replace(done, sky=softened(done.sky)), labels, renewal.new)
         done = grounded(done, prepared.ground, rays[..., 1])  # what is copied may lie in a pit
         land = done.sky < SKY
         source = _over_skyline(source, land)

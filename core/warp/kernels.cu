@@ -21,6 +21,7 @@ typedef unsigned char u8;
 #define OUTSIDE 1e6
 #define AGREEMENT 0.92
 #define FINER 0.7
+#define BEHIND 2
 #define CRACK 320
 #define SKY 0.5f
 #define CLEAR 0.95f
@@ -286,20 +287,40 @@ __device__ static bool is_crack(const Frame *frame, const View &view, long long 
     return (left && right) || (above && below);
 }
 
+// Whether it cannot know what is there: that is out of its sight, or well behind what is nearer. Near a rim, surfaces of older
+// keyframes would peek through.
+__device__ static bool hidden(const View &view, double u, double v, double d) {
+    double3 place = led_back(view, u, v, d);
+    if (place.z == 0.0) return true;
+    int x = min((int)(place.x * view.columns), view.columns - 1), y = min((int)(place.y * view.rows), view.rows - 1);
+    for (int row = max(y - BEHIND, 0); row < min(y + BEHIND + 1, view.rows); row++) {
+        for (int column = max(x - BEHIND, 0); column < min(x + BEHIND + 1, view.columns); column++) {
+            float seen = view.vertices[5 * ((row + 1ll) * (view.columns + 2) + column + 1) + 2];
+            if (!(AGREEMENT * seen > d / place.z)) return false;
+            if (!(sky_at(view, (column + 0.5) / view.columns, (row + 0.5) / view.rows) < CLEAR)) return false;
+        }
+    }
+    return true;
+}
+
+// Whether it has land in the direction of target (u, v).
+__device__ static bool looks_at_land(const View &view, double u, double v) {
+    double3 place = led_back(view, u, v, 0.0);
+    return place.z != 0.0 && sky_at(view, place.x, place.y) < SKY;
+}
+
 // Whether slot k of a layer has land in pixel i, target (u, v), that its first keyframe has room for: neither does that see
 // through it, nor would it show in a crack of that.
 __device__ static bool has_land(const Frame *frame, const Layer &layer, int k, long long i, double u, double v) {
     u64 key = view_of(frame, layer.members[k]).keys[i];
     if (surface_of(key) != LAND || k == 0) return surface_of(key) == LAND;
     const View &witness = view_of(frame, layer.members[0]);
-    float d = disparity_of(key), before = 0.0f;
-    if (surface_of(witness.keys[i]) == LAND) {
-        before = disparity_of(witness.keys[i]);
-    } else if (is_crack(frame, witness, i, max(frame->width / CRACK, 1))) {
-        double3 place = led_back(witness, u, v, 0.0);
-        if (place.z != 0.0 && sky_at(witness, place.x, place.y) < SKY) return false;
-    }
-    return !(AGREEMENT * d > before && seen_through(witness, u, v, d));
+    float d = disparity_of(key), before = disparity_of(witness.keys[i]);
+    int first = surface_of(witness.keys[i]);
+    if (first == LAND) return AGREEMENT * d <= before || hidden(witness, u, v, d);
+    if (first == VEILED && d >= AGREEMENT * before) return hidden(witness, u, v, d);
+    if (is_crack(frame, witness, i, max(frame->width / CRACK, 1)) && looks_at_land(witness, u, v)) return false;
+    return !seen_through(witness, u, v, d);
 }
 
 // Where no land is in pixel i: what the first keyframe that looks there has, sky or nothing, or if it has a veil, the finest of all.

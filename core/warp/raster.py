@@ -14,7 +14,21 @@ import numpy as np
 from numba import njit
 
 from core.warp.lookup import HOLE
-from core.warp.visibility import AGREEMENT, CLEAR, CRACK, FINER, GRID, LAND, MAGNIFICATION, NOTHING, OUTSIDE, SKY, STREAK, VEILED
+from core.warp.visibility import (
+    AGREEMENT,
+    BEHIND,
+    CLEAR,
+    CRACK,
+    FINER,
+    GRID,
+    LAND,
+    MAGNIFICATION,
+    NOTHING,
+    OUTSIDE,
+    SKY,
+    STREAK,
+    VEILED,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -199,6 +213,34 @@ def seen_through(witness: Witness, u: float, v: float, d: float) -> bool:
 
 
 @njit(nogil=True, cache=True)
+def hidden(witness: Witness, u: float, v: float, d: float) -> bool:
+    """Whether ``witness`` cannot know what is at the point of disparity ``d`` at (u, v) of the target.
+
+    It is out of its sight, or well behind what is nearer: near a rim, surfaces of older keyframes would peek through.
+    """
+    back, disparity, sky = witness
+    su, sv, depth = led_back(back, u, v, d)
+    if depth == 0.0:
+        return True
+    rows, columns = disparity.shape
+    x, y = min(int(su * columns), columns - 1), min(int(sv * rows), rows - 1)
+    for row in range(max(y - BEHIND, 0), min(y + BEHIND + 1, rows)):
+        for column in range(max(x - BEHIND, 0), min(x + BEHIND + 1, columns)):
+            if not AGREEMENT * disparity[row, column] > d / depth:
+                return False
+            if not sky_at(sky, (column + 0.5) / columns, (row + 0.5) / rows) < CLEAR:
+                return False
+    return True
+
+
+@njit(nogil=True, cache=True)
+def looks_at_land(witness: Witness, u: float, v: float) -> bool:
+    """Whether ``witness`` has land in the direction of (u, v) of the target."""
+    su, sv, depth = led_back(witness[0], u, v, 0.0)
+    return depth > 0.0 and sky_at(witness[2], su, sv) < SKY
+
+
+@njit(nogil=True, cache=True)
 def is_crack(surface: Bytes, x: int, y: int, reach: int) -> bool:
     """Whether nothing is in pixel (x, y) of ``surface`` and land within ``reach`` on both sides of it, along or across."""
     if surface[y, x] != NOTHING:
@@ -230,15 +272,14 @@ def keep_land(view: View, first: View, witness: Witness, top: int, land: Flags) 
             if not land[row, x]:
                 continue
             u, d = (x + 0.5) / width, view[2][y, x]
-            before = np.float32(0.0)
             if first[0][y, x] == LAND:
-                before = first[2][y, x]
-            elif is_crack(first[0], x, y, reach):
-                su, sv, depth = led_back(witness[0], u, v, 0.0)
-                if depth > 0.0 and sky_at(witness[2], su, sv) < SKY:
-                    land[row, x] = False
-                    continue
-            land[row, x] = not (AGREEMENT * d > before and seen_through(witness, u, v, np.float64(d)))
+                land[row, x] = AGREEMENT * d <= first[2][y, x] or hidden(witness, u, v, np.float64(d))
+            elif first[0][y, x] == VEILED and d >= AGREEMENT * first[2][y, x]:
+                land[row, x] = hidden(witness, u, v, np.float64(d))
+            elif is_crack(first[0], x, y, reach) and looks_at_land(witness, u, v):
+                land[row, x] = False
+            else:
+                land[row, x] = not seen_through(witness, u, v, np.float64(d))
 
 
 @njit(nogil=True, cache=True)

@@ -22,6 +22,7 @@ OUTSIDE = 1e6  # target pixels from the corner beyond which a vertex is no use, 
 STREAK = 0.75  # share of the longer axis that a surface counts as stretched, if that is more than its area tells: from aspect 1.8
 AGREEMENT = 0.92  # two keyframes see the same surface where their disparities are within this ratio
 FINER = 0.7  # of the stretch of what an earlier keyframe shows from which a later one is shown: what is close would be a mosaic
+BEHIND = 2  # pixels of a keyframe from the rim of what is nearer, up to which it would know what is behind
 CRACK = 320  # parts of the width that a crack may lie from land on both sides
 SKY, CLEAR = 0.5, 0.95  # soft sky alpha from which a pixel is sky, and nothing else: no surface is drawn there
 GRID = 4096.0  # target positions are rounded to this many parts of a pixel, so that edge tests are exact and nothing cracks

@@ -169,7 +169,7 @@ def test_the_finer_of_two_that_agree_wins_and_the_other_fills_its_holes(warper):
     closer = keyframe(ridge(64, 40), camera=start.camera, image=np.zeros((160, 256, 3), np.uint8))
     alone = warp([start], camera, (64, 40), warper)
     lookup = warp([start, closer], camera, (64, 40), warper)
-    assert (lookup.slot[alone.covered] == 1).mean() > 0.97  # all but the rim that the ridge of the finer picture has
+    assert (lookup.slot[alone.covered] == 1).mean() > 0.93  # all but the rim that the ridge of the finer picture has
     other = keyframe(np.full((40, 64), 0.1), camera=camera)
     lookup = warp([start, other], camera, (64, 40), warper)
     assert lookup.covered.all()
@@ -229,6 +229,30 @@ def test_what_the_first_keyframe_cannot_see_may_be_there(warper):
     wall[:, 20:44] = 0.9
     lookup = warp([keyframe(wall), crumb], moved(start, x=0.6), (64, 40), warper)
     assert ((lookup.slot == 1) & (lookup.disparity > 0.3)).any()
+
+
+def test_no_older_surface_peeks_through_beside_a_rim(warper):
+    """A wall that is copied anew faces the camera: the slanting one that it was lies between its rim and what is behind."""
+    faced, slanting = np.full((40, 64), 0.1), np.full((40, 64), 0.1)
+    faced[:, 40:] = 0.5
+    slanting[:, 30:50] = np.linspace(0.1, 0.5, 20)
+    slanting[:, 50:] = 0.5
+    first, older = keyframe(faced), keyframe(slanting)
+    for aside in (0.0, 0.02, 0.05):
+        camera = moved(first.camera, x=aside)
+        alone, both = (warp(keyframes, camera, (64, 40), warper) for keyframes in ([first], [first, older]))
+        np.testing.assert_array_equal(both.slot[alone.covered], 0)
+
+
+def test_no_land_of_an_older_keyframe_stands_before_a_soft_skyline(warper):
+    """Its teeth would be stairs along the ridge; what is hidden from the first may be there."""
+    soft = np.zeros((40, 64))
+    soft[:20] = 1.0
+    soft[19:21] = 0.7
+    first = keyframe(np.full((40, 64), 0.3), soft)
+    older = keyframe(np.full((40, 64), 0.3))
+    lookup = warp([first, older], first.camera, (64, 40), warper)
+    assert (lookup.slot[:22] == 0).all()
 
 
 def test_what_opens_between_two_ridges_is_not_the_sky_of_an_older_keyframe(warper):
