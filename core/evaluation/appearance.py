@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from core.evaluation.land import FAINT_SKY, inland, luma, streaks
+from core.evaluation.land import FAINT_SKY, inland, luma, rays, streaks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +40,7 @@ class Appearance:
     laplacian: float  # variance of the Laplacian of its luma
     correlation: float  # of luma with that of the pixels beside and below: natural 0.8 to 1, white noise 0
     streaks: float  # coherence of its structure tensor, [0, 1]
+    rays: float  # share of it that is drawn out along rays from the middle of the view
     far: float  # 3rd percentile of disparity
     middle: float  # median
     near: float  # 97th percentile
@@ -53,7 +54,7 @@ def appearance(image: NDArray[np.uint8], disparity: NDArray[np.float32], sky: ND
     land = inland(sky > FAINT_SKY) & (disparity > 0.0)
     share = float(land.mean())
     if share < _LEAST_LAND:
-        return Appearance(float(sky.mean()), share, *([float("nan")] * 11))
+        return Appearance(float(sky.mean()), share, *([float("nan")] * 12))
     colours = image[land].astype(np.float32) / 255.0
     grey = luma(image)
     fine = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 1.0))
@@ -70,6 +71,7 @@ def appearance(image: NDArray[np.uint8], disparity: NDArray[np.float32], sky: ND
         laplacian=float(np.asarray(cv2.Laplacian(grey, cv2.CV_32F))[land].var()),
         correlation=_correlation(grey, land),
         streaks=streaks(grey, land),
+        rays=rays(grey, land),
         far=far,
         middle=middle,
         near=near,
@@ -100,6 +102,7 @@ class Drift:
     contrast: NDArray[np.float64]  # share of the photo's
     colour: NDArray[np.float64]  # mean absolute difference of the mean colour from the photo's, [0, 1]
     streaks: NDArray[np.float64]  # share of the photo's
+    rays: NDArray[np.float64]  # what there is more of than in the photo
     correlation: NDArray[np.float64]
     sky: NDArray[np.float64]
     land: NDArray[np.float64]
@@ -116,6 +119,7 @@ class Drift:
         same = {name: column[name] for name in ("correlation", "sky", "land", "far", "middle", "near")}
         return cls(
             colour=np.abs(colour - colour[:, :1]).mean(axis=0),
+            rays=column["rays"] - column["rays"][0],
             **{name: column[name] / max(column[name][0], 1e-9) for name in ("sharpness", "laplacian", "contrast", "streaks")},
             **same,
         )

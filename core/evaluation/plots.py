@@ -26,6 +26,7 @@ _PANELS = (
     ("completeness", "photo's patches' distance / its halves'"),
     ("repetition", "share of patches used too often"),
     ("streaks", "streaks of land / photo's"),
+    ("rays", "land drawn out along rays, above photo's"),
     ("boiling", "low-band change of known land"),
     ("renewed", "renewed share of known land"),
     ("correlation", "correlation of neighbouring pixels"),

@@ -24,6 +24,7 @@ _UNITS = (
     ("sharpness", "of photo's"),
     ("contrast", "of photo's"),
     ("streaks", "of photo's"),
+    ("rays", "of land, more than in the photo"),
     ("coherence", "of photo's halves"),
     ("completeness", "of photo's halves"),
     ("repetition", "of patches"),

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 WINDOWS = ((20, 100), (50, 100), (250, 300))  # steps, both included, over which figures are taken
 SHARP = (0.7, 1.4)  # sharpness of land that is as good as the photo's, its multiples
 # of all steps and photos of a window these are averaged, of the others the median is taken
-_AVERAGED = ("boiling", "renewed", "colour")
+_AVERAGED = ("rays", "boiling", "renewed", "colour")
 _JUDGED = ("coherence", "completeness", "repetition", "streaks", "sharpness", "contrast", *_AVERAGED)
 
 
@@ -154,12 +154,17 @@ def _films(films: Sequence[FlightRecord]) -> Figures:
     if not films:
         return {}
     drifts = [each.drift for each in films]
-    names = "laplacian", "contrast", "streaks", "colour"
-    sharpness, contrast, streaks, colour = (np.stack([getattr(drift, name)[1:] for drift in drifts]) for name in names)
+    names = "laplacian", "contrast", "streaks", "rays", "colour"
+    sharpness, contrast, streaks, rays, colour = (np.stack([getattr(drift, name)[1:] for drift in drifts]) for name in names)
     out = {"film.in_band.all": float(np.mean([_share_within(row, film.SHARP) == 1.0 for row in sharpness]))}
     for time, column in zip(film.TIMES[1:], sharpness.T, strict=True):
         out |= {f"film.in_band.{time}s": _share_within(column, film.SHARP), f"film.sharpness.{time}s": _middle(column)}
-    return out | {"film.contrast": _middle(contrast), "film.streaks": _middle(streaks), "film.colour": _mean(colour)}
+    return out | {
+        "film.contrast": _middle(contrast),
+        "film.streaks": _middle(streaks),
+        "film.rays": _mean(rays),
+        "film.colour": _mean(colour),
+    }
 
 
 def _spread(table: _Table) -> dict[str, list[float]]:

@@ -29,7 +29,7 @@ def drifted(view, image):
 def test_the_photo_is_like_itself(view):
     drift = drifted(view, view.image)
     assert drift.sharpness[1] == drift.laplacian[1] == drift.contrast[1] == drift.streaks[1] == 1.0
-    assert drift.colour[1] == 0.0
+    assert drift.colour[1] == drift.rays[1] == 0.0
 
 
 def test_blur_is_less_sharp_and_noise_sharper(view):

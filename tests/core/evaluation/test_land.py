@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from core.evaluation.land import inland, luma, streaks
+from core.evaluation.land import inland, luma, rays, streaks
 
 WHOLE = np.ones((80, 128), bool)
 
@@ -49,6 +49,26 @@ def test_what_is_no_land_has_no_streaks(noise):
     other = noise.copy()
     other[:, 70:] = 0.5
     assert streaks(other, land) == pytest.approx(streaks(noise, land), rel=0.01)
+
+
+def zoomed(picture, times):
+    """Return the mean of ``picture`` magnified up to so many times about its middle: drawn out along rays."""
+    height, width = picture.shape
+    middle = (0.5 * (width - 1), 0.5 * (height - 1))
+    turns = [cv2.getRotationMatrix2D(middle, 0.0, scale) for scale in np.geomspace(1.0, times, 24)]
+    return np.mean([cv2.warpAffine(picture, turn, (width, height), borderMode=cv2.BORDER_REFLECT) for turn in turns], axis=0)
+
+
+def test_what_is_drawn_out_along_rays_has_them_and_what_goes_round_has_none(noise):
+    assert rays(noise, WHOLE) < 0.02
+    found = [rays(zoomed(noise, times).astype(np.float32), WHOLE) for times in (1.0, 1.1, 1.3)]
+    assert found == sorted(found)
+    assert found[-1] > 0.8
+    rows, columns = np.mgrid[:80, :128]
+    rings = np.sin(np.hypot(columns - 63.5, rows - 39.5)).astype(np.float32)
+    assert rays(rings, WHOLE) == 0.0
+    assert math.isnan(rays(np.full((80, 128), 0.5, np.float32), WHOLE))
+    assert math.isnan(rays(noise, ~WHOLE))
 
 
 @pytest.mark.parametrize(("width", "margin"), [(128, 3), (256, 3), (960, 11)])

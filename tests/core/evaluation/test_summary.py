@@ -20,7 +20,7 @@ from core.evaluation.summary import Summary, summarise
 
 
 def frame(sharpness=0.02, contrast=0.1, grey=0.4) -> Appearance:
-    return Appearance(0.3, 0.6, grey, grey, grey, contrast, sharpness, 0.5 * sharpness, 0.9, 0.2, 0.05, 0.2, 0.8)
+    return Appearance(0.3, 0.6, grey, grey, grey, contrast, sharpness, 0.5 * sharpness, 0.9, 0.2, 0.1, 0.05, 0.2, 0.8)
 
 
 def record(photo: str, sharpness: float, steps: int = 60) -> FlightRecord:
