@@ -99,6 +99,23 @@ def without_islands(sky: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(keep[labels], sky, np.minimum(sky, 0.1)).astype(np.float32)
 
 
+def without_floating_land(sky: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Let land that has sky (h, w) all around be sky: a summit above clouds, a bird, a balloon. It would float past as a scrap.
+
+    The largest piece of land stays, wherever it is.
+    """
+    labels, statistics = (np.asarray(found) for found in cv2.connectedComponentsWithStats((sky < 0.5).astype(np.uint8))[1:3])
+    if len(statistics) < 3:  # one piece, or none
+        return sky
+    floats = np.ones(len(statistics), np.bool_)
+    for border in (labels[0], labels[-1], labels[:, 0], labels[:, -1], 1 + np.argmax(statistics[1:, cv2.CC_STAT_AREA])):
+        floats[border] = False
+    floats[0] = False
+    floating = floats[labels]
+    away = [cv2.distanceTransform((~part).astype(np.uint8), cv2.DIST_L2, 5) for part in (floating, (labels > 0) & ~floating)]
+    return np.where(away[0] < away[1], np.float32(1.0), sky)  # soft sky goes with what is nearer
+
+
 def nearest_filled(values: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Give every unknown pixel of (h, w) ``values`` that of the nearest known one; without any known pixel, return ``values``."""
     if known.all() or not known.any():

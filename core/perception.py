@@ -58,11 +58,11 @@ def perceive(image: NDArray[np.uint8], backend: str = "shipped") -> Scene:
         raise PerceptionError(f"no perception backend {backend!r}: choose one of {', '.join(BACKENDS)}")
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
         raise ValueError(f"image must be uint8 (H, W, 3), not {image.dtype} {image.shape}")
-    from core.edges import resized, without_islands
+    from core.edges import resized, without_floating_land, without_islands
     from core.water import levelled
 
     root, raw_sky, water = _network_maps(image)
-    sky = without_islands(raw_sky)
+    sky = without_floating_land(without_islands(raw_sky))
     disparity = np.square(root)
     if backend == "depth-anything":
         from core.depth_anything import estimate

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.edges import GuidedFilter, applied, crisp_sky, land_extended, resized, snapped, without_islands
+from core.edges import GuidedFilter, applied, crisp_sky, land_extended, resized, snapped, without_floating_land, without_islands
 
 H, W = 96, 128
 
@@ -126,3 +126,25 @@ def test_islands_of_doubtful_sky_are_dropped():
     assert np.array_equal(out[:12], sky[:12])
     assert out[20:25, 10:15].max() <= 0.1
     assert np.array_equal(out[20:25, 40:45], sky[20:25, 40:45])
+
+
+def test_land_with_sky_all_around_is_sky():
+    """A summit above clouds, with its soft edge; what reaches a border of the photo stays."""
+    sky = np.ones((40, 60), np.float32)
+    sky[30:] = 0.0
+    sky[:6, 50:] = 0.0  # a branch
+    rest = sky.copy()
+    sky[9:16, 19:31] = 0.7
+    sky[10:15, 20:30] = 0.0
+    np.testing.assert_array_equal(without_floating_land(sky), rest)
+    np.testing.assert_array_equal(without_floating_land(rest), rest)
+
+
+def test_the_largest_piece_of_land_stays_wherever_it_is():
+    sky = np.ones((40, 60), np.float32)
+    sky[10:30, 10:40] = 0.0
+    np.testing.assert_array_equal(without_floating_land(sky), sky)
+    sky[3:5, 50:52] = 0.0
+    assert without_floating_land(sky)[3:5, 50:52].all()
+    for whole in (np.zeros((40, 60), np.float32), np.ones((40, 60), np.float32)):
+        np.testing.assert_array_equal(without_floating_land(whole), whole)
