@@ -47,8 +47,8 @@ def draw(path: Path, summaries: Sequence[Summary]) -> None:
     except ImportError:
         _log.warning("%s is not drawn: pip install photoflight[evaluate] for plots; the report has the curves' numbers", path)
         return
-    figure = Figure(figsize=(16, 10), layout="constrained")
-    axes = figure.subplots(3, 5).ravel()
+    figure = Figure(figsize=(14, 12), layout="constrained")
+    axes = figure.subplots(4, 4).ravel()
     for (name, title), panel in zip(_PANELS, axes, strict=True):
         for summary in summaries:
             _curve(panel, summary, name)
@@ -57,7 +57,7 @@ def draw(path: Path, summaries: Sequence[Summary]) -> None:
         panel.grid(alpha=0.3)
     axes[0].axhspan(*SHARP, color="green", alpha=0.08)
     axes[0].legend(fontsize=8)
-    for panel in axes[10:]:
+    for panel in axes[12:]:
         panel.set_xlabel("step", fontsize=8)
     try:
         figure.savefig(path, dpi=90)
