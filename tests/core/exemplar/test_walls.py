@@ -37,23 +37,36 @@ def test_a_wall_beside_the_flight_faces_it_at_its_mean_distance(side, near):
     away = np.maximum(side * (X - WIDTH / 2), 8.0)
     wall = land(near * away / away.max())
     new = side * (X - WIDTH / 2) > 10.0
-    out = faced(wall, HERE, new)
+    out = faced(wall, HERE, new, wall.disparity)
     assert slope(out.disparity[new].reshape(HEIGHT, -1), 1) < 0.35 * slope(wall.disparity[new].reshape(HEIGHT, -1), 1)
     assert np.log(out.disparity[new]).mean() == pytest.approx(np.log(wall.disparity[new]).mean(), abs=1e-3)
 
 
 @given(st.floats(0.05, 1.0))
 @settings(max_examples=20, deadline=None)
-def test_the_ground_stays(near):
+def test_ground_that_was_ground_stays(near):
     ground = land(near * np.maximum(Y - 10.0, 1.0) / HEIGHT)
-    np.testing.assert_allclose(faced(ground, HERE, ALL).disparity, np.maximum(ground.disparity, 0.01), rtol=1e-5)
+    np.testing.assert_allclose(
+        faced(ground, HERE, ALL, ground.disparity).disparity, np.maximum(ground.disparity, 0.01), rtol=1e-5
+    )
+
+
+def test_what_stood_upright_stands_where_ground_was():
+    """Trees that are copied onto the ground do not lie on it; what lay flatter in the photo is no steeper for it."""
+    ground = land(0.6 * np.maximum(Y - 10.0, 6.0) / HEIGHT)
+    new = Y > 24.0
+    upright = faced(ground, HERE, new, np.full((HEIGHT, WIDTH), 0.3, np.float32)).disparity
+    assert slope(upright[26:], 0) < 0.3 * slope(ground.disparity[26:], 0)
+    assert np.log(upright[new]).mean() == pytest.approx(np.log(ground.disparity[new]).mean(), abs=1e-3)
+    steeper = np.square(ground.disparity)
+    np.testing.assert_allclose(faced(ground, HERE, new, steeper).disparity, ground.disparity, rtol=1e-5)
 
 
 def test_gentle_slopes_and_what_is_far_stay():
     gentle = land(0.5 * np.exp(0.003 * (X - WIDTH / 2)))
-    np.testing.assert_allclose(faced(gentle, HERE, ALL).disparity, gentle.disparity, rtol=1e-5)
+    np.testing.assert_allclose(faced(gentle, HERE, ALL, gentle.disparity).disparity, gentle.disparity, rtol=1e-5)
     far = land(0.1 * np.exp(0.02 * (X - WIDTH / 2)))
-    np.testing.assert_allclose(faced(far, HERE, ALL).disparity, far.disparity, rtol=1e-5)
+    np.testing.assert_allclose(faced(far, HERE, ALL, far.disparity).disparity, far.disparity, rtol=1e-5)
 
 
 def test_pieces_of_different_shifts_face_each_for_itself():
@@ -61,7 +74,7 @@ def test_pieces_of_different_shifts_face_each_for_itself():
     wall = land(0.8 * np.maximum(X - WIDTH / 2, 4.0) / (WIDTH / 2))
     labels = HERE.copy()
     labels[:, 52:, 0] += 7
-    out = faced(wall, labels, X > 42.0).disparity
+    out = faced(wall, labels, X > 42.0, wall.disparity).disparity
     assert slope(out[:, 43:52], 1) < 0.3 * slope(wall.disparity[:, 43:52], 1)
     assert out[:, 53:].min() > 1.1 * out[:, 43:51].max()
 
@@ -69,7 +82,7 @@ def test_pieces_of_different_shifts_face_each_for_itself():
 def test_what_is_known_or_sky_stays_and_nothing_is_no_trouble():
     wall = land(0.8 * np.maximum(X - WIDTH / 2, 4.0) / (WIDTH / 2))
     new = X > 50.0
-    np.testing.assert_array_equal(faced(wall, HERE, new).disparity[~new], wall.disparity[~new])
-    np.testing.assert_array_equal(faced(wall, HERE, ~ALL).disparity, wall.disparity)
+    np.testing.assert_array_equal(faced(wall, HERE, new, wall.disparity).disparity[~new], wall.disparity[~new])
+    np.testing.assert_array_equal(faced(wall, HERE, ~ALL, wall.disparity).disparity, wall.disparity)
     sky = replace(wall, sky=np.ones((HEIGHT, WIDTH), np.float32))
-    np.testing.assert_array_equal(faced(sky, HERE, ALL).disparity, wall.disparity)
+    np.testing.assert_array_equal(faced(sky, HERE, ALL, wall.disparity).disparity, wall.disparity)
