@@ -64,7 +64,7 @@ def blended(sample: Sample, answers: Answers) -> DepthLabel:
     sharp = [_on_land(np.exp(answer - answers.sharp.max()), size, sky, inner) for answer in answers.sharp]
     plane = [_on_land(answer, size, sky, inner, _OFFSET) for answer in answers.plane]
     guide, source = np.mean(sharp, axis=0), np.mean(plane, axis=0)
-    agreement = rank_correlation(guide[inner], source[inner])
+    agreement = _agreement(guide, source, inner)
     crisp = snapped(_guided(source, guide, photo), photo)
     flat = _with_level_water(crisp, sample.water, sky)
     disparity = np.clip(land_extended(flat, sky, rim=1), LEAST_DISPARITY, 1.0)
@@ -128,7 +128,12 @@ def _aligned(answer: NDArray[np.float32], to: NDArray[np.float32], inner: NDArra
 
 def _steadiness(sharp: Sequence[NDArray[np.float32]], inner: NDArray[np.bool_]) -> float:
     """Rank correlation of the sharp teacher with itself on the mirror image, at least 0."""
-    return float(np.nan_to_num(max(0.0, rank_correlation(sharp[0][inner], sharp[1][inner]))))
+    return max(0.0, _agreement(sharp[0], sharp[1], inner))
+
+
+def _agreement(a: NDArray[np.float32], b: NDArray[np.float32], inner: NDArray[np.bool_]) -> float:
+    """Rank correlation, 0 where one of them sees no depth at all."""
+    return float(np.nan_to_num(rank_correlation(a[inner], b[inner])))
 
 
 def _unwavering(sharp: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -143,9 +143,10 @@ def figures(disparity: NDArray[np.float32], sky: NDArray[np.float32], truth: Bat
 
 def rank_correlation(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> float:
     """Return Spearman's rank correlation of two arrays of one size, NaN if one of them is constant."""
-    if a.std() == 0.0 or b.std() == 0.0:
+    first, second = _ranks(a.ravel()), _ranks(b.ravel())
+    if first.std() == 0.0 or second.std() == 0.0:
         return float("nan")
-    return float(np.corrcoef(_ranks(a), _ranks(b))[0, 1])
+    return float(np.corrcoef(first, second)[0, 1])
 
 
 def _ranks(x: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
