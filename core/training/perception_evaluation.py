@@ -16,18 +16,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from tqdm import tqdm
 
-from core.edges import resized
 from core.errors import TrainingError
-from core.perception import perceive
 from core.perception_network import PerceptionNetwork, channels_last
 from core.training.depth_labels import with_depth
-from core.training.perception_data import plain_batch
 from core.training.perception_geometry import Geometry, geometry, summary
-from core.training.perception_losses import Figures, figures
-from core.training.shards import Sample, read_shards
+from core.training.shards import read_shards
 from core.training.water_labels import with_water
 from core.weights import load_weights, weights_path, write_weights
 
@@ -43,24 +38,16 @@ DATA = (
 )
 
 
-def evaluate_scene(sample: Sample) -> Figures:
-    """Perceive one labelled photo and compare."""
-    h, w = sample.sky.shape
-    scene = perceive(sample.photo)
-    return figures(resized(scene.disparity, (w, h)), resized(scene.sky, (w, h)), plain_batch(sample, (w, h)))
-
-
-def mean_figures(rows: Sequence[Figures]) -> dict[str, float]:
-    """Return the mean of each figure over the photos that have it."""
-    names = asdict(rows[0])
-    return {name: round(float(np.nanmean([asdict(row)[name] for row in rows])), 4) for name in names}
+def shipped() -> PerceptionNetwork:
+    """Return the network with the shipped weights."""
+    network = PerceptionNetwork()
+    network.load_state_dict(load_weights("perception", network.state_dict()))
+    return channels_last(network).eval()
 
 
 def measured(shard: Path, depth: Path | None, water: Path | None) -> dict[str, Geometry]:
     """Measure the shipped weights on every photo of a shard, by its id."""
-    network = PerceptionNetwork()
-    network.load_state_dict(load_weights("perception", network.state_dict()))
-    channels_last(network).eval()
+    network = shipped()
     originals = read_shards([shard])
     samples = with_depth(with_water(originals, water), depth)
     return {
