@@ -75,8 +75,6 @@ class Recipe:
     save_every: int = 100
     check_every: int = 500
     seed: int = 0
-    gradient: float = 2.0  # weight of the gradients of the log error
-    begin: float = 0.0  # fraction of the stages at which the run begins: near 1 it sharpens what is learnt already
 
 
 @dataclass(frozen=True)
@@ -145,7 +143,7 @@ class Trainer:
             group["lr"] = rate * _schedule(self.step, self.recipe)
         with torch.autocast("cpu", torch.bfloat16, enabled=fast_bfloat16()):
             logits = self.network(batch.photo.contiguous(memory_format=torch.channels_last))
-        terms = perception_loss(logits, batch, self.recipe.gradient)
+        terms = perception_loss(logits, batch)
         self.optimizer.zero_grad(set_to_none=True)
         sum(terms.values(), start=logits.new_zeros((), dtype=torch.float32)).backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -193,17 +191,16 @@ def _schedule(step: int, recipe: Recipe) -> float:
     return 0.5 + 0.5 * math.cos(math.pi * (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup))
 
 
-def stage_at(step: int, recipe: Recipe) -> Stage:
-    """Return the stage that step ``step`` belongs to."""
-    done = recipe.begin + (1.0 - recipe.begin) * step / recipe.steps
-    return max((stage for stage in STAGES if done >= stage.start), key=lambda stage: stage.start)
+def stage_at(step: int, steps: int) -> Stage:
+    """Return the stage that step ``step`` of ``steps`` belongs to."""
+    return max((stage for stage in STAGES if step >= stage.start * steps), key=lambda stage: stage.start)
 
 
 def batches(samples: Sequence[Sample], recipe: Recipe, start: int) -> Iterator[Batch]:
     """Yield the batches from step ``start`` on, each made while the one before it is being used."""
 
     def make(step: int) -> Batch:
-        stage = stage_at(step, recipe)
+        stage = stage_at(step, recipe.steps)
         size = stage.sizes[int(np.random.default_rng((recipe.seed, 1, step)).integers(len(stage.sizes)))]
         return batch_at(samples, step, stage.count, size, recipe.seed)
 
@@ -284,14 +281,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--water", type=Path, help="water labels made by core.training.water_labels")
     parser.add_argument("--steps", type=int, default=Recipe.steps)
     parser.add_argument("--rate", type=float, default=Recipe.decoder_rate, help="of the decoder; the encoder's is a quarter")
-    parser.add_argument("--gradient", type=float, default=Recipe.gradient, help="weight of edges: gradients of the log error")
-    parser.add_argument("--begin", type=float, default=Recipe.begin, help="fraction of the stages of resolution to begin at")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(args.threads)
-    rates = {"decoder_rate": args.rate, "encoder_rate": 0.25 * args.rate, "warmup": min(Recipe.warmup, args.steps // 10)}
-    recipe = Recipe(steps=args.steps, gradient=args.gradient, begin=args.begin, **rates)
+    recipe = Recipe(steps=args.steps, decoder_rate=args.rate, encoder_rate=0.25 * args.rate)
     train(recipe, Data(args.data, args.depth, args.water), args.out, Origin(args.start, args.encoder))
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _GRADIENT_SCALES = 4
 
 
-def perception_loss(logits: Tensor, batch: Batch, gradient: float = 2.0) -> dict[str, Tensor]:
-    """Return the weighted loss terms of (N, 3, H, W) logits, ``gradient`` one of the weights; their sum is minimised."""
+def perception_loss(logits: Tensor, batch: Batch) -> dict[str, Tensor]:
+    """Return the weighted loss terms of (N, 3, H, W) logits; their sum is what is minimised."""
     logits = logits.float()
     root, sky, water = torch.sigmoid(logits[:, :1]), logits[:, 1:2], logits[:, 2:]
     log, truth = root.clamp_min(1e-3).log(), batch.root.clamp_min(0.1).log()
@@ -28,7 +28,7 @@ def perception_loss(logits: Tensor, batch: Batch, gradient: float = 2.0) -> dict
         "absolute": _masked_mean((root - batch.root).abs(), land),
         "affine": 1.5 * _affine_loss(root.square(), batch.root.square(), land),
         "log": 1.5 * _scale_invariant_loss(log, truth, land),
-        "gradient": gradient * _gradient_loss(log, truth, land),
+        "gradient": 2.0 * _gradient_loss(log, truth, land),
         "sky": _sky_loss(sky, batch.sky, batch.trust),
         "water": _water_loss(water, batch.water),
         "twins": _twin_loss(torch.cat([root.square(), torch.sigmoid(logits[:, 1:])], 1), batch),
