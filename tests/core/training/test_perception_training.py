@@ -12,12 +12,13 @@ from safetensors.torch import load_file
 from shard_files import H, W, write_shard
 from torch.nn import functional
 
-from core.errors import TrainingError
+from core.errors import TrainingError, WeightsError
 from core.perception_network import Encoder, PerceptionNetwork
 from core.training import perception, perception_data
 from core.training.perception_data import Batch, batch_at, plain_batch
 from core.training.perception_losses import figures, perception_loss
 from core.training.shards import read_shards
+from core.weights import load_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -190,6 +191,15 @@ def test_network_shapes():
 def test_photos_must_exist(tmp_path):
     with pytest.raises(TrainingError, match="--data"):
         perception.train(perception.Recipe(steps=1), perception.Data(tmp_path), tmp_path / "out", perception.Origin())
+
+
+def test_a_run_may_begin_from_shipped_weights():
+    network = PerceptionNetwork()
+    perception.Origin("perception").given_to(network)
+    shipped = load_weights("perception")
+    assert all(torch.equal(value, shipped[name].float()) for name, value in network.state_dict().items())
+    with pytest.raises(WeightsError, match="nowhere"):
+        perception.Origin("nowhere").given_to(network)
 
 
 @pytest.fixture
