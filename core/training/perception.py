@@ -1,6 +1,6 @@
 """Train the perception network by distillation on labelled photographs.
 
-    python -m core.training.perception --data FOLDER_OF_SHARDS --out runs/perception
+    python -m core.training.perception --data FOLDER_OF_SHARDS --depth LABELS --water water.npz --out runs/perception
 
 Stops and resumes exactly: a batch depends on the seed and the step alone, and checkpoints hold weights, averages and
 optimiser. ``metrics.jsonl`` in the output folder is the log; ``best.safetensors`` holds the averaged weights that did best.
@@ -14,27 +14,28 @@ import logging
 import math
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 import torch
 from safetensors.torch import save_file
 
 from core.errors import TrainingError
 from core.features import find_lite0
+from core.neural.accelerator import fast_bfloat16
 from core.perception_network import PerceptionNetwork, channels_last
+from core.training.depth_labels import with_depth
 from core.training.perception_data import Batch, batch_at, plain_batch
 from core.training.perception_losses import figures, perception_loss
-from core.training.shards import Sample, read_shards
-from core.training.water_labels import unpacked
+from core.training.shards import Sample, labelled_shards, read_shards
+from core.training.water_labels import with_water
+from core.weights import load_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from numpy.typing import NDArray
     from torch import Tensor
 
 log = logging.getLogger(__name__)
@@ -69,24 +70,58 @@ class Recipe:
     encoder_rate: float = 3e-4
     weight_decay: float = 0.02
     warmup: int = 200
-    average: float = 0.999
+    average: float = 0.998
     frozen_blocks: int = 5  # of the encoder: edges and textures are as ImageNet left them; 0.6 instead of 0.8 s a step
     save_every: int = 100
     check_every: int = 500
     seed: int = 0
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What a run begins from: weights of the whole network (a shipped name or a file), or of its encoder."""
+
+    start: str | None = None
+    encoder: Path | None = None
+
+    def given_to(self, network: PerceptionNetwork) -> None:
+        """Load the weights into ``network``. Raises WeightsError or FeaturesError if there are none."""
+        if self.start is None:
+            network.encoder.load_pretrained(find_lite0(self.encoder))
+        else:
+            network.load_state_dict(load_weights(self.start, network.state_dict()))
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where photos and labels are: ``shards`` a folder, ``depth`` labels to use in place of the shards', ``water`` labels."""
+
+    shards: Path
+    depth: Path | None = None
+    water: Path | None = None
+
+    def read(self) -> tuple[list[Sample], list[Sample]]:
+        """Return the samples to learn from and those held out. Raises TrainingError if photos or labels are missing."""
+        train, held_out = sorted(self.shards.glob("train-*.tar")), self.shards / "val.tar"
+        train = [path for path in train if path in labelled_shards(self.shards)]
+        if not train or not held_out.is_file():
+            raise TrainingError(f"no train-*.tar and val.tar in {self.shards}: name the folder of the shards with --data")
+        both = (with_depth(with_water(read_shards(paths), self.water), self.depth) for paths in (train, [held_out]))
+        samples, held = both
+        return samples, held
+
+
 class Trainer:
     """The network, its running average, its optimiser and the step they are at."""
 
-    def __init__(self, recipe: Recipe, out: Path, encoder: Path | None) -> None:
+    def __init__(self, recipe: Recipe, out: Path, origin: Origin) -> None:
         self.recipe, self.out, self.step, self.best = recipe, out, 0, -math.inf
         out.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(recipe.seed)
         self.network = PerceptionNetwork()
         self._checkpoint = out / "checkpoint.pt"
         if not self._checkpoint.exists():
-            self.network.encoder.load_pretrained(find_lite0(encoder))
+            origin.given_to(self.network)
         channels_last(self.network)
         self.network.encoder.freeze(recipe.frozen_blocks)
         encoder_parameters = list(self.network.encoder.parameters())
@@ -106,7 +141,7 @@ class Trainer:
         """Take one optimiser step; return the loss terms."""
         for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * _schedule(self.step, self.recipe)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast_bfloat16()):
             logits = self.network(batch.photo.contiguous(memory_format=torch.channels_last))
         terms = perception_loss(logits, batch)
         self.optimizer.zero_grad(set_to_none=True)
@@ -184,7 +219,7 @@ def evaluate(network: PerceptionNetwork, samples: Sequence[Sample], long_side: i
         h, w = sample.sky.shape
         scale = long_side / max(w, h)
         batch = plain_batch(sample, (max(32, round(w * scale / 32) * 32), max(32, round(h * scale / 32) * 32)))
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=fast_bfloat16()):
             logits = network(batch.photo.contiguous(memory_format=torch.channels_last)).float().sigmoid()
         root, sky, water = logits[0]
         rows.append(
@@ -195,39 +230,23 @@ def evaluate(network: PerceptionNetwork, samples: Sequence[Sample], long_side: i
 
 
 def _water_overlap(water: Tensor, label: Tensor) -> float:
+    """Intersection over union where there is no doubt, NaN where hardly any water is labelled."""
     if float((label > 0.5).float().mean()) < 0.02:
         return math.nan
-    return float(((water > 0.5) & (label > 0.5)).sum() / ((water > 0.5) | (label > 0.5)).sum())
+    guess = (water > 0.5) & (label >= 0.0)
+    return float((guess & (label > 0.5)).sum() / (guess | (label > 0.5)).sum())
 
 
-def with_water(samples: Sequence[Sample], file: Path | None) -> list[Sample]:
-    """Give samples the water labels that ``core.training.water_labels`` wrote to ``file``."""
-    if file is None:
-        return list(samples)
-    if not file.is_file():
-        raise TrainingError(f"--water {file} does not exist: make it with core.training.water_labels")
-    with np.load(file) as labels:
-        return [replace(sample, water=_enlarged(labels[sample.info["id"]], sample.sky.shape)) for sample in samples]
+def train(recipe: Recipe, data: Data, out: Path, origin: Origin) -> None:
+    """Run or resume a training; without water labels the network does not learn water.
 
-
-def _enlarged(bits: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    mask = unpacked(bits).astype(np.uint8) * 255
-    return np.asarray(cv2.resize(mask, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.uint8)
-
-
-def train(recipe: Recipe, data: Path, out: Path, encoder: Path | None = None, water: Path | None = None) -> None:
-    """Run or resume a training; without ``water`` labels the network does not learn water.
-
-    Raises TrainingError if photos or labels are missing, FeaturesError if encoder weights are.
+    Raises TrainingError if photos or labels are missing, FeaturesError or WeightsError if what it is to begin from is.
     """
-    shards = sorted(data.glob("train-*.tar"))
-    if not shards or not (data / "val.tar").is_file():
-        raise TrainingError(f"no train-*.tar and val.tar in {data}: name the folder of the shards with --data")
-    samples, held_out = (with_water(read_shards(paths), water) for paths in (shards, [data / "val.tar"]))
+    samples, held_out = data.read()
     # the few sharp photos count three times; frames that are all doubtful sky teach nothing about land
     samples = [s for s in samples if not (s.info["sky"] > 0.97 and s.info["iou"] < 0.7)]
     samples += 2 * [s for s in samples if s.info["kind"] == "wide"]
-    trainer = Trainer(recipe, out, encoder)
+    trainer = Trainer(recipe, out, origin)
     (out / "recipe.json").write_text(json.dumps(asdict(recipe) | {"stages": [asdict(s) for s in STAGES]}, indent=1))
     log.info("%d samples, %d held out", len(samples), len(held_out))
     began, sums = time.monotonic(), dict[str, float]()
@@ -256,14 +275,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m core.training.perception", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of train-*.tar and val.tar")
     parser.add_argument("--out", type=Path, default=Path("runs/perception"))
+    parser.add_argument("--start", help="weights to begin from: perception, or a .safetensors file with its card")
     parser.add_argument("--encoder", type=Path, help="EfficientNet-Lite0 weights, safetensors (default: installed package)")
+    parser.add_argument("--depth", type=Path, help="folder of labels made by core.training.depth_labels (default: the shards')")
     parser.add_argument("--water", type=Path, help="water labels made by core.training.water_labels")
     parser.add_argument("--steps", type=int, default=Recipe.steps)
+    parser.add_argument("--rate", type=float, default=Recipe.decoder_rate, help="of the decoder; the encoder's is a quarter")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(args.threads)
-    train(Recipe(steps=args.steps), args.data, args.out, args.encoder, args.water)
+    recipe = Recipe(steps=args.steps, decoder_rate=args.rate, encoder_rate=0.25 * args.rate)
+    train(recipe, Data(args.data, args.depth, args.water), args.out, Origin(args.start, args.encoder))
 
 
 if __name__ == "__main__":

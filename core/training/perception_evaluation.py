@@ -1,8 +1,10 @@
 """Judge the shipped perception against the teachers' labels, and publish weights with their card.
 
-    python -m core.training.perception_evaluation --data FOLDER_OF_SHARDS [--publish runs/perception]
+    python -m core.training.perception_evaluation --data FOLDER_OF_SHARDS [--depth LABELS --water water.npz]
+        [--publish runs/perception] [--report FILE]
 
-Judged is what the product gives, post-processing and all, at the labels' own resolution.
+Judged is what the product gives, post-processing and all, at the labels' own resolution, and what needs no labels:
+``core.training.perception_geometry``.
 """
 
 from __future__ import annotations
@@ -14,15 +16,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
+from tqdm import tqdm
 
-from core.edges import resized
 from core.errors import TrainingError
-from core.perception import perceive
-from core.training.perception_data import plain_batch
-from core.training.perception_losses import Figures, figures
-from core.training.shards import Sample, read_shards
-from core.weights import weights_path, write_weights
+from core.perception_network import PerceptionNetwork, channels_last
+from core.training.depth_labels import with_depth
+from core.training.perception_geometry import Geometry, geometry, summary
+from core.training.shards import read_shards
+from core.training.water_labels import with_water
+from core.weights import load_weights, weights_path, write_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,22 +32,28 @@ if TYPE_CHECKING:
 WHAT = "photograph to disparity and sky: EfficientNet-Lite0 encoder, top-down decoder, see core/perception_network.py"
 DATA = (
     "3665 labelled landscape photographs (867 sharp ones, 2798 of the monet2photo set of CycleGAN): free licences, Unsplash and "
-    "Pixabay, and for the greater part research use or no stated licence; disparity labels from Tiefenrausch (MIT), sky labels "
-    "from U2NETP, water labels from DeepLab (Apache-2.0); encoder from ImageNet features of EfficientNet-Lite0 (Apache-2.0)"
+    "Pixabay, and for the greater part research use or no stated licence; disparity labels from TCMonoDepth (MIT) with the edges "
+    "of Tiefenrausch (MIT), sky labels from U2NETP, water labels from DeepLab (Apache-2.0); encoder from ImageNet features of "
+    "EfficientNet-Lite0 (Apache-2.0)"
 )
 
 
-def evaluate_scene(sample: Sample) -> Figures:
-    """Perceive one labelled photo and compare."""
-    h, w = sample.sky.shape
-    scene = perceive(sample.photo)
-    return figures(resized(scene.disparity, (w, h)), resized(scene.sky, (w, h)), plain_batch(sample, (w, h)))
+def shipped() -> PerceptionNetwork:
+    """Return the network with the shipped weights."""
+    network = PerceptionNetwork()
+    network.load_state_dict(load_weights("perception", network.state_dict()))
+    return channels_last(network).eval()
 
 
-def mean_figures(rows: Sequence[Figures]) -> dict[str, float]:
-    """Return the mean of each figure over the photos that have it."""
-    names = asdict(rows[0])
-    return {name: round(float(np.nanmean([asdict(row)[name] for row in rows])), 4) for name in names}
+def measured(shard: Path, depth: Path | None, water: Path | None) -> dict[str, Geometry]:
+    """Measure the shipped weights on every photo of a shard, by its id."""
+    network = shipped()
+    originals = read_shards([shard])
+    samples = with_depth(with_water(originals, water), depth)
+    return {
+        sample.info["id"]: geometry(network, sample, original.root)
+        for sample, original in zip(tqdm(samples, desc=shard.name, disable=None), originals, strict=True)
+    }
 
 
 def publish(run: Path, target: Path) -> None:
@@ -65,20 +73,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, evaluate on test and validation photos, and write the figures into the card."""
     parser = argparse.ArgumentParser(prog="python -m core.training.perception_evaluation", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of test.tar and val.tar")
+    parser.add_argument("--depth", type=Path, help="folder of labels made by core.training.depth_labels (default: the shards')")
+    parser.add_argument("--water", type=Path, help="water labels made by core.training.water_labels")
     parser.add_argument("--publish", type=Path, metavar="RUN", help="ship the best weights of this run")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write the figures of every photo here, as JSON")
     args = parser.parse_args(arguments)
     target = weights_path("perception")
     if args.publish is not None:
         publish(args.publish, target)
-    metrics = {}
-    for split in ("test", "val"):
-        samples = read_shards([args.data / f"{split}.tar"])
-        rows = [evaluate_scene(sample) for sample in samples]
-        metrics[split] = {"photos": len(rows)} | mean_figures(rows)
-        metrics[split] |= {
-            f"median_{name}": round(float(np.nanmedian([asdict(r)[name] for r in rows])), 4) for name in asdict(rows[0])
-        }
-        sys.stdout.write(f"{split}: {json.dumps(metrics[split])}\n")
+    photos = {split: measured(args.data / f"{split}.tar", args.depth, args.water) for split in ("test", "val")}
+    every = [row for rows in photos.values() for row in rows.values()]
+    metrics = {split: summary(list(rows.values())) for split, rows in photos.items()} | {"both": summary(every)}
+    sys.stdout.write(json.dumps(metrics, indent=1) + "\n")
+    if args.report is not None:
+        rows = {split: {name: asdict(row) for name, row in some.items()} for split, some in photos.items()}
+        args.report.write_text(json.dumps({"summary": metrics, "photos": rows}, indent=1), encoding="utf-8")
     if args.publish is not None:
         card_path = target.with_suffix(".json")
         card = json.loads(card_path.read_text(encoding="utf-8"))

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 class Sample:
     """One labelled photo: ``photo`` uint8 (H, W, 3) RGB, ``root`` uint8 (H, W) = 255 * sqrt(disparity), ``sky`` uint8 (H, W).
 
-    ``water`` uint8 (H, W), 0 or 255, if it was labelled.
+    ``water`` uint8 (H, W), if it was labelled: 0 land, 255 water, between in doubt. ``weight`` uint8 (H, W): what the
+    disparity counts, if that differs.
     """
 
     photo: NDArray[np.uint8]
@@ -35,11 +36,21 @@ class Sample:
     sky: NDArray[np.uint8]
     info: dict[str, Any]
     water: NDArray[np.uint8] | None = None
+    weight: NDArray[np.uint8] | None = None
 
 
 def read_shards(paths: Sequence[Path]) -> list[Sample]:
     """Decode every sample of the shards, in order. Raises TrainingError if one cannot be read."""
     return [decoded(path, key, group) for path in paths for key, group in encoded_samples(path)]
+
+
+def labelled_shards(folder: Path) -> list[Path]:
+    """Return the shards of ``folder`` that hold labels, the smallest first."""
+    return sorted((path for path in folder.glob("*.tar") if _is_labelled(path)), key=lambda path: path.stat().st_size)
+
+
+def _is_labelled(path: Path) -> bool:
+    return "sky.webp" in next(encoded_samples(path), ("", {}))[1]
 
 
 def encoded_samples(path: Path) -> Iterator[tuple[str, dict[str, bytes]]]:

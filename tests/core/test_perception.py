@@ -188,11 +188,15 @@ def test_import_is_light():
 
 
 def test_figures_on_the_test_photos(shared_dir):
-    """The promised accuracy against the teachers, on every fourth test photo."""
-    from core.training.perception_evaluation import evaluate_scene, mean_figures
+    """What flights need of perception, on every fourth test photo: the order of near and far, and no contradiction."""
+    from core.training.perception_evaluation import shipped
+    from core.training.perception_geometry import geometry, summary
     from core.training.shards import read_shards
 
-    rows = [evaluate_scene(sample) for sample in read_shards([shared_dir / "data" / "test.tar"])[::4]]
-    mean = mean_figures(rows)
-    assert mean["sky_iou"] >= 0.93
-    assert mean["delta"] >= 0.85
+    network = shipped()
+    samples = read_shards([shared_dir / "data" / "test.tar"])[::4]
+    found = summary([geometry(network, sample, sample.root) for sample in samples])
+    assert found["sky_iou"]["mean"] >= 0.97
+    assert found["mirror"]["mean"] >= 0.97
+    assert found["part"]["mean"] >= 0.97
+    assert found["rows"]["mean"] >= 0.85

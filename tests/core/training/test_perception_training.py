@@ -1,16 +1,24 @@
 """Distillation: data, losses, figures, and a run that stops and resumes."""
 
+from dataclasses import replace
+
+import cv2
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import load_file
 from shard_files import H, W, write_shard
+from torch.nn import functional
 
-from core.errors import TrainingError
+from core.errors import TrainingError, WeightsError
 from core.perception_network import Encoder, PerceptionNetwork
-from core.training import perception
+from core.training import perception, perception_data
 from core.training.perception_data import Batch, batch_at, plain_batch
 from core.training.perception_losses import figures, perception_loss
 from core.training.shards import read_shards
+from core.weights import load_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -51,7 +59,7 @@ def test_unreadable_shards_are_refused(tmp_path):
 def test_batches_depend_on_seed_and_step_alone(samples):
     first, again = (batch_at(samples, 7, 4, (64, 32)) for _ in range(2))
     other = batch_at(samples, 8, 4, (64, 32))
-    for name in ("photo", "root", "land", "weight", "sky", "trust", "water"):
+    for name in ("photo", "root", "land", "weight", "sky", "trust", "water", "twin"):
         assert torch.equal(getattr(first, name), getattr(again, name))
     assert not torch.equal(first.photo, other.photo)
     assert first.photo.shape == (4, 3, 32, 64)
@@ -74,8 +82,65 @@ def test_losses_vanish_at_the_truth_and_only_there(samples):
     perfect = perception_loss(perfect_logits(batch), batch)
     assert sum(map(float, perfect.values())) < 0.15
     worse = perception_loss(perfect_logits(batch) + torch.randn(1, 3, 64, 64, generator=torch.manual_seed(0)), batch)
-    assert all(float(worse[name]) > float(perfect[name]) + 0.01 for name in perfect if name != "water")
+    assert all(float(worse[name]) > float(perfect[name]) + 0.01 for name in perfect if name not in ("water", "twins"))
     assert float(worse["water"]) == 0.0  # not labelled
+    assert float(worse["twins"]) == 0.0  # alone
+
+
+@pytest.fixture
+def plain_colours(monkeypatch):
+    """Batches without haze and changes of colour."""
+    monkeypatch.setattr(perception_data, "_recoloured", lambda photo, _: photo)
+    monkeypatch.setattr(perception_data, "_hazed", lambda photo, *_: photo)
+
+
+@pytest.mark.usefixtures("plain_colours")
+@pytest.mark.parametrize("step", range(6))
+def test_second_views_lie_where_they_say(samples, step):
+    """What the map reads from the first view is the second one, mirrored or not, whole or in part."""
+    smooth = [replace(s, photo=cv2.GaussianBlur(s.photo, (0, 0), 4)) for s in samples]
+    batch = batch_at(smooth, step, 6, (64, 48))
+    grid = functional.affine_grid(batch.twin, [3, 3, 48, 64], align_corners=False)
+    read = functional.grid_sample(batch.photo[:3], grid, padding_mode="border", align_corners=False)
+    assert (read - batch.photo[3:]).abs().mean() < 0.01
+
+
+@pytest.mark.usefixtures("plain_colours")
+def test_answers_that_follow_the_photo_agree_with_their_twins(samples):
+    batch = batch_at(samples, 3, 6, (64, 48))
+    follows = torch.cat([torch.logit(batch.root.clamp(0.01, 0.99)), torch.logit(batch.sky.clamp(0.01, 0.99)), batch.sky], 1)
+    flipped = torch.cat([follows[:3], follows[3:].flip(2)])
+    assert 5.0 * float(perception_loss(follows, batch)["twins"]) < float(perception_loss(flipped, batch)["twins"])
+
+
+def test_haze_veils_what_is_far_and_changes_no_label(samples):
+    batch = plain_batch(samples[0], (W, H))
+    photo, root = batch.photo[0].permute(1, 2, 0).numpy(), batch.root[0, 0].numpy()
+    veiled = perception_data._hazed(photo, root, np.random.default_rng(0))
+    change, land = np.abs(veiled - photo).mean(axis=2), batch.land[0, 0].numpy() > 0
+    near = root > np.median(root[land])
+    assert change[land & ~near].mean() > 1.3 * change[land & near].mean()
+    assert (veiled.std(axis=(0, 1)) < photo.std(axis=(0, 1))).all()
+
+
+@given(share=st.floats(0.0, 1.0))
+def test_doubtful_water_teaches_nothing(samples, share):
+    water = np.full((H, W), round(255 * share), np.uint8)
+    label = plain_batch(replace(samples[0], water=water), (W, H)).water
+    assert (label == (1.0 if share > 0.81 else 0.0 if share < 0.19 else -1.0)).all() or 0.18 < min(share, 1 - share) < 0.22
+
+
+def test_what_counts_for_nothing_costs_nothing(samples):
+    """Disparity may be anything where the labels' weight is zero."""
+    weight = np.full((H, W), 255, np.uint8)
+    weight[:, : W // 2] = 0
+    batch = plain_batch(replace(samples[0], weight=weight), (W, H))
+    logits = perfect_logits(batch)
+    before = perception_loss(logits, batch)
+    logits[:, :1, :, : W // 2 - 1] = 3.0
+    after = perception_loss(logits, batch)
+    for name in ("absolute", "affine", "log", "gradient"):
+        assert float(after[name]) == pytest.approx(float(before[name]), abs=1e-5), name
 
 
 def test_affine_loss_ignores_scale_and_shift(samples):
@@ -125,7 +190,16 @@ def test_network_shapes():
 
 def test_photos_must_exist(tmp_path):
     with pytest.raises(TrainingError, match="--data"):
-        perception.train(perception.Recipe(steps=1), tmp_path, tmp_path / "out", None)
+        perception.train(perception.Recipe(steps=1), perception.Data(tmp_path), tmp_path / "out", perception.Origin())
+
+
+def test_a_run_may_begin_from_shipped_weights():
+    network = PerceptionNetwork()
+    perception.Origin("perception").given_to(network)
+    shipped = load_weights("perception")
+    assert all(torch.equal(value, shipped[name].float()) for name, value in network.state_dict().items())
+    with pytest.raises(WeightsError, match="nowhere"):
+        perception.Origin("nowhere").given_to(network)
 
 
 @pytest.fixture
@@ -138,7 +212,7 @@ def short(monkeypatch):
 
 
 def test_a_stopped_run_resumes_exactly(data, tmp_path, short, monkeypatch):
-    perception.train(short, data, tmp_path / "whole", None)
+    perception.train(short, perception.Data(data), tmp_path / "whole", perception.Origin())
     real = perception.Trainer.train_step
 
     def interrupted(trainer, batch):
@@ -149,8 +223,8 @@ def test_a_stopped_run_resumes_exactly(data, tmp_path, short, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(perception.Trainer, "train_step", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            perception.train(short, data, tmp_path / "parts", None)
-    perception.train(short, data, tmp_path / "parts", None)
+            perception.train(short, perception.Data(data), tmp_path / "parts", perception.Origin())
+    perception.train(short, perception.Data(data), tmp_path / "parts", perception.Origin())
     whole, parts = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("whole", "parts"))
     assert whole["step"] == parts["step"] == 4
     for name, tensor in whole["averages"].items():
