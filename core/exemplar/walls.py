@@ -3,7 +3,7 @@
 What is copied shows the photo from the front. On a wall that one flies past, or lying on the ground, it would be drawn out to
 streaks: as land comes twice as near, its picture grows four times along its slope and twice across. So pieces face the camera
 sideways, and up and down slope as in the photo; they part where they meet. In films of a gorge of firs 0.13 of the picture was
-streaked along the flight, 0.08 is; above a wood 0.15 and 0.13; below a mountain range 0.17 and 0.13.
+streaked along the flight, 0.08 is; above a wood 0.15 and 0.13; below a mountain range 0.17 and 0.13 (depth by one teacher).
 """
 
 from __future__ import annotations
