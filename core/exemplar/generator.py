@@ -103,9 +103,9 @@ class ExemplarGenerator:
         source = np.where(renewal.new[..., None], copied, source)
         sky = np.where(renewal.open, prepared.atlas.sky_at(source), done.sky)
         sky = np.where(renewal.open, cv2.medianBlur(sky.astype(np.float32), _SKYLINE), sky)
-        done = evened(raised(tidied(replace(done, sky=sky)), prepared.atlas.disparity_at(source)))
-        done = replace(done, sky=softened(done.sky))
-        done = faced(done, labels, renewal.new, prepared.atlas.disparity_at(source))
+        relief = prepared.atlas.disparity_at(source)
+        done = evened(raised(tidied(replace(done, sky=sky)), relief))
+        done = faced(replace(done, sky=softened(done.sky)), labels, renewal.new, relief)
         done = grounded(done, prepared.ground, rays[..., 1])  # what is copied may lie in a pit
         land = done.sky < SKY
         source = _over_skyline(source, land)

@@ -27,10 +27,7 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
     Labels = NDArray[np.int32]
 
-_STEEP = (
-    0.2,
-    0.45,
-)  # octaves that a piece is drawn out as it comes an octave nearer: up to which it stays, from which it is turned
+_STEEP = 0.2, 0.45  # octaves drawn out as a piece comes an octave nearer: up to which it stays, from which it is turned
 _NEAR = 0.15, 0.25  # likewise its disparity: what is farther does not come nearer soon
 _PIECE = 64  # pixels of the smallest piece that is turned
 _MIDDLE = 16.0  # pixels from the middle of the view, least distance that counts

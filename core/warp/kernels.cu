@@ -256,18 +256,31 @@ __device__ static double3 led_back(const View &view, double u, double v, double 
     return out;
 }
 
+// Column, row and disparity that the point of disparity d at target (u, v) has for a keyframe; -1 out of sight.
+struct Place { int x, y; double disparity; };
+
+__device__ static Place place_of(const View &view, double u, double v, double d) {
+    double3 place = led_back(view, u, v, d);
+    if (place.z == 0.0) return {-1, -1, 0.0};
+    return {min((int)(place.x * view.columns), view.columns - 1), min((int)(place.y * view.rows), view.rows - 1), d / place.z};
+}
+
+// Disparity of a pixel as it is drawn.
+__device__ static float drawn(const View &view, int row, int column) {
+    return view.vertices[5 * ((row + 1ll) * (view.columns + 2) + column + 1) + 2];
+}
+
 // Whether it sees sky or farther land there; where something nearer hides it, or the same surface is beside it, it may be there.
 __device__ static bool seen_through(const View &view, double u, double v, double d) {
-    double3 place = led_back(view, u, v, d);
-    if (place.z == 0.0) return false;
-    int x = min((int)(place.x * view.columns), view.columns - 1), y = min((int)(place.y * view.rows), view.rows - 1);
-    for (int row = max(y - 1, 0); row < min(y + 2, view.rows); row++) {
-        for (int column = max(x - 1, 0); column < min(x + 2, view.columns); column++) {
-            float seen = view.vertices[5 * ((row + 1ll) * (view.columns + 2) + column + 1) + 2];
-            if (!(seen >= AGREEMENT * (d / place.z))) continue;
+    Place at = place_of(view, u, v, d);
+    if (at.x < 0) return false;
+    for (int row = max(at.y - 1, 0); row < min(at.y + 2, view.rows); row++) {
+        for (int column = max(at.x - 1, 0); column < min(at.x + 2, view.columns); column++) {
+            float seen = drawn(view, row, column);
+            if (!(seen >= AGREEMENT * at.disparity)) continue;
             float sky = sky_at(view, (column + 0.5) / view.columns, (row + 0.5) / view.rows);
-            if (sky < SKY && AGREEMENT * seen <= d / place.z) return false;
-            if (sky < CLEAR && AGREEMENT * seen > d / place.z && row == y && column == x) return false;
+            if (sky < SKY && AGREEMENT * seen <= at.disparity) return false;
+            if (sky < CLEAR && AGREEMENT * seen > at.disparity && row == at.y && column == at.x) return false;
         }
     }
     return true;
@@ -290,13 +303,11 @@ __device__ static bool is_crack(const Frame *frame, const View &view, long long 
 // Whether it cannot know what is there: that is out of its sight, or well behind what is nearer. Near a rim, surfaces of older
 // keyframes would peek through.
 __device__ static bool hidden(const View &view, double u, double v, double d) {
-    double3 place = led_back(view, u, v, d);
-    if (place.z == 0.0) return true;
-    int x = min((int)(place.x * view.columns), view.columns - 1), y = min((int)(place.y * view.rows), view.rows - 1);
-    for (int row = max(y - BEHIND, 0); row < min(y + BEHIND + 1, view.rows); row++) {
-        for (int column = max(x - BEHIND, 0); column < min(x + BEHIND + 1, view.columns); column++) {
-            float seen = view.vertices[5 * ((row + 1ll) * (view.columns + 2) + column + 1) + 2];
-            if (!(AGREEMENT * seen > d / place.z)) return false;
+    Place at = place_of(view, u, v, d);
+    if (at.x < 0) return true;
+    for (int row = max(at.y - BEHIND, 0); row < min(at.y + BEHIND + 1, view.rows); row++) {
+        for (int column = max(at.x - BEHIND, 0); column < min(at.x + BEHIND + 1, view.columns); column++) {
+            if (!(AGREEMENT * drawn(view, row, column) > at.disparity)) return false;
             if (!(sky_at(view, (column + 0.5) / view.columns, (row + 0.5) / view.rows) < CLEAR)) return false;
         }
     }
@@ -310,7 +321,7 @@ __device__ static bool looks_at_land(const View &view, double u, double v) {
 }
 
 // Whether slot k of a layer has land in pixel i, target (u, v), that its first keyframe has room for: neither does that see
-// through it, nor would it show in a crack of that.
+// through it, nor would it show in a crack of that, nor stand before its land or soft skyline unless hidden from it.
 __device__ static bool has_land(const Frame *frame, const Layer &layer, int k, long long i, double u, double v) {
     u64 key = view_of(frame, layer.members[k]).keys[i];
     if (surface_of(key) != LAND || k == 0) return surface_of(key) == LAND;

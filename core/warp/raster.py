@@ -188,20 +188,29 @@ def sky_at(sky: Floats, u: float, v: float) -> float:
 
 
 @njit(nogil=True, cache=True)
+def _place(witness: Witness, u: float, v: float, d: float) -> tuple[int, int, float]:
+    """Where ``witness`` has the point of disparity ``d`` at (u, v) of the target: column, row, disparity; -1 out of sight."""
+    rows, columns = witness[1].shape
+    su, sv, depth = led_back(witness[0], u, v, d)
+    if depth == 0.0:
+        return -1, -1, 0.0
+    return min(int(su * columns), columns - 1), min(int(sv * rows), rows - 1), d / depth
+
+
+@njit(nogil=True, cache=True)
 def seen_through(witness: Witness, u: float, v: float, d: float) -> bool:
     """Whether ``witness`` sees sky or farther land where the point of disparity ``d`` at (u, v) of the target would be.
 
     It may be there where something nearer hides it, where the same surface is beside it, and out of sight.
     """
-    back, disparity, sky = witness
-    su, sv, depth = led_back(back, u, v, d)
-    if depth == 0.0:
+    x, y, there = _place(witness, u, v, d)
+    if x < 0:
         return False
+    _, disparity, sky = witness
     rows, columns = disparity.shape
-    x, y = min(int(su * columns), columns - 1), min(int(sv * rows), rows - 1)
     for row in range(max(y - 1, 0), min(y + 2, rows)):
         for column in range(max(x - 1, 0), min(x + 2, columns)):
-            seen, there = disparity[row, column], d / depth
+            seen = disparity[row, column]
             if not seen >= AGREEMENT * there:
                 continue
             alpha = sky_at(sky, (column + 0.5) / columns, (row + 0.5) / rows)
@@ -218,15 +227,14 @@ def hidden(witness: Witness, u: float, v: float, d: float) -> bool:
 
     It is out of its sight, or well behind what is nearer: near a rim, surfaces of older keyframes would peek through.
     """
-    back, disparity, sky = witness
-    su, sv, depth = led_back(back, u, v, d)
-    if depth == 0.0:
+    x, y, there = _place(witness, u, v, d)
+    if x < 0:
         return True
+    _, disparity, sky = witness
     rows, columns = disparity.shape
-    x, y = min(int(su * columns), columns - 1), min(int(sv * rows), rows - 1)
     for row in range(max(y - BEHIND, 0), min(y + BEHIND + 1, rows)):
         for column in range(max(x - BEHIND, 0), min(x + BEHIND + 1, columns)):
-            if not AGREEMENT * disparity[row, column] > d / depth:
+            if not AGREEMENT * disparity[row, column] > there:
                 return False
             if not sky_at(sky, (column + 0.5) / columns, (row + 0.5) / rows) < CLEAR:
                 return False
@@ -259,8 +267,9 @@ def is_crack(surface: Bytes, x: int, y: int, reach: int) -> bool:
 def keep_land(view: View, first: View, witness: Witness, top: int, land: Flags) -> None:
     """Leave in ``land``, whose first row is row ``top``, where ``view`` has land that the keyframe of ``first`` has room for.
 
-    That is ``witness``: what it sees through would be crumbs of older keyframes, torn off at edges of depth; and what shows in
-    its cracks would draw every edge of depth that parts a little. Both are whole views.
+    That is ``witness``: what it sees through would be crumbs of older keyframes, torn off at edges of depth; what shows in its
+    cracks would draw every edge of depth that parts a little; and before its own land or soft skyline there is only what is
+    hidden from it. Both are whole views.
     """
     height, width = view[0].shape
     reach = max(width // CRACK, 1)

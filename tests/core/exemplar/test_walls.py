@@ -18,12 +18,12 @@ ALL = np.ones((HEIGHT, WIDTH), bool)
 HERE = here(WIDTH, HEIGHT).astype(np.int32)
 
 
-def land(disparity, sky=0.0):
+def land(disparity):
     photo = keyframe(size=(WIDTH, HEIGHT))
     generator = ClassicalGenerator()
     generator.begin(photo, 0)
     whole = np.broadcast_to(np.asarray(disparity, np.float32), (HEIGHT, WIDTH))
-    return replace(generator.fill(whole_view(photo)), disparity=whole.copy(), sky=np.full((HEIGHT, WIDTH), sky, np.float32))
+    return replace(generator.fill(whole_view(photo)), disparity=whole.copy(), sky=np.zeros((HEIGHT, WIDTH), np.float32))
 
 
 def slope(disparity, axis):
