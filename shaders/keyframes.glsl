@@ -1,15 +1,17 @@
 // Colour and sky alpha of keyframes: the start photo has a texture of its own, keyframe k is layer k - 1 of the others' array.
 uniform sampler2D photo;
 uniform sampler2DArray refined;
+const float SHARPER = 0.7;  // of its steps by target pixel the photo is filtered over, halfway between its levels as it is
 
 // `by_x` and `by_y` are the steps of `place` by target pixel: screen derivatives would be wrong across silhouettes.
 vec4 texel(int k, vec2 place, vec2 by_x, vec2 by_y) {
 #if ANISOTROPIC
-    vec4 full = textureGrad(photo, place, by_x, by_y);
+    vec4 full = textureGrad(photo, place, SHARPER * by_x, SHARPER * by_y);
     vec4 small = textureGrad(refined, vec3(place, float(k - 1)), by_x, by_y);
 #else
     vec2 size = vec2(k == 0 ? textureSize(photo, 0) : textureSize(refined, 0).xy);
-    vec2 x = by_x * size, y = by_y * size;
+    float share = k == 0 ? SHARPER : 1.0;
+    vec2 x = share * by_x * size, y = share * by_y * size;
     float level = max(0.0, 0.5 * log2(max(max(dot(x, x), dot(y, y)), 1e-12)));
     vec4 full = textureLod(photo, place, level);
     vec4 small = textureLod(refined, vec3(place, float(k - 1)), level);

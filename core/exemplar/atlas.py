@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from core.exemplar.enlargement import enlarged
 from core.exemplar.matching import ranged, recoloured
 from core.exemplar.water import above_water
 from core.pushpull import push_pull
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     Bytes = NDArray[np.uint8]
 
 _FINEST = 2048  # pixels, longest side of the photo as it is kept: few keyframes show more of it
+_SMALL, _TWICE = 1024, 2  # pixels, longest side up to which a photo is made twice as large by its own example, so often at most
+_FINER = 2.0  # times a view's density, of what is read: more is magnified than not
 _CLEAR, _OPAQUE = 0.05, 0.9  # sky alpha up to which a colour is the land's own, and from which nothing is known of the land
 _COARSEST = 48  # pixels, longest side at which land is continued under the sky
 _SHORTEST = 32  # pixels of the shorter side beyond which a level is halved once more
@@ -59,6 +62,8 @@ class Atlas:
         size = _whole(width), _whole(width / aspect)
         scale = min(1.0, _FINEST / max(photos[0].image.shape[:2]))
         fine = round(photos[0].image.shape[1] * scale), round(photos[0].image.shape[0] * scale)
+        for _ in range(_TWICE):
+            fine = fine if max(fine) > _SMALL else (2 * fine[0], 2 * fine[1])
         first, *others = photos[0], *(_cropped(photo, aspect, photos[0]) for photo in photos[1:])
         pages = [cls._page(first, size, _picture(first, fine), first.disparity)]
         for other in others:
@@ -91,9 +96,9 @@ class Atlas:
         return 2 * int(self.disparity.shape[1])
 
     def level(self, density: float) -> int:
-        """Level that comes nearest to ``density`` pixels a pixel of ``size``, not coarser if there is one."""
+        """Level to be read where ``density`` pixels a pixel of ``size`` are shown, not coarser than that if there is one."""
         finest = self.levels[0].shape[0] / self.size[1]
-        return min(max(math.floor(math.log2(finest / density)), 0), len(self.levels) - 1)
+        return min(max(math.floor(math.log2(finest / (_FINER * density))), 0), len(self.levels) - 1)
 
     def read(self, place: Floats, level: int = 0) -> Bytes:
         """Colours and sky alpha (h, w, 4) at the positions ``place`` (h, w, 2)."""
@@ -138,9 +143,15 @@ def _whole(side: float) -> int:
 
 
 def _picture(photo: Keyframe, size: tuple[int, int]) -> Bytes:
-    image = cv2.resize(photo.image, size, interpolation=cv2.INTER_AREA)
-    sky = np.clip(cv2.resize(photo.sky, size, interpolation=cv2.INTER_LINEAR), 0.0, 1.0)
-    return np.dstack([_land(np.asarray(image), np.asarray(sky, np.float32)), np.rint(sky * 255.0).astype(np.uint8)])
+    """Land and sky alpha (h, w, 4) of ``photo`` at ``size`` = (width, height), made by its own example where it has less."""
+    width, height = (min(side, own) for side, own in zip(size, photo.image.shape[1::-1], strict=True))
+    image = cv2.resize(photo.image, (width, height), interpolation=cv2.INTER_AREA)
+    sky = np.clip(cv2.resize(photo.sky, (width, height), interpolation=cv2.INTER_LINEAR), 0.0, 1.0)
+    picture = np.dstack([_land(np.asarray(image), np.asarray(sky, np.float32)), np.rint(sky * 255.0).astype(np.uint8)])
+    while picture.shape[1] < size[0]:
+        picture = enlarged(picture)
+    fits = picture.shape[1::-1] == size
+    return picture if fits else np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _cropped(photo: Keyframe, aspect: float, like: Keyframe) -> Keyframe:

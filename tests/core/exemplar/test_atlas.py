@@ -14,12 +14,19 @@ from core.exemplar.atlas import Atlas, unfolded
 WIDTH, HEIGHT = 64, 40
 PHOTO = keyframe(size=(WIDTH, HEIGHT))
 LAND = landlocked(PHOTO)
+OWN = 2  # level of a small photo's own pixels, as it is made twice as large twice
+
+
+def _same(read: np.ndarray, own: np.ndarray) -> bool:
+    """Whether pixels are the photo's own but for rounding, and for fine detail that was cut off at black and white."""
+    apart = np.abs(read.astype(float) - own)
+    return bool((apart <= 2.0).mean() > 0.96 and apart.max() < 16.0)
 
 
 def test_a_photo_reads_back_as_itself():
     atlas = Atlas.of([LAND], WIDTH)
-    read = atlas.read(here(WIDTH, HEIGHT))
-    assert np.array_equal(read[..., :3], LAND.image)
+    read = atlas.read(here(WIDTH, HEIGHT), OWN)
+    assert _same(read[..., :3], LAND.image)
     assert not read[..., 3].any()
 
 
@@ -27,7 +34,7 @@ def test_sky_and_disparity_read_back_as_themselves():
     atlas = Atlas.of([PHOTO], WIDTH)
     assert np.array_equal(atlas.sky_at(here(WIDTH, HEIGHT)), PHOTO.sky)
     assert np.array_equal(atlas.disparity_at(here(WIDTH, HEIGHT)), PHOTO.disparity)
-    assert np.abs(atlas.read(here(WIDTH, HEIGHT))[..., 3] - 255.0 * PHOTO.sky).max() <= 0.5
+    assert _same(atlas.read(here(WIDTH, HEIGHT), OWN)[..., 3], 255.0 * PHOTO.sky)
 
 
 @settings(max_examples=25, deadline=None)
@@ -88,9 +95,9 @@ def test_land_shows_no_sky_and_goes_on_under_it():
     for image in (photo.image, soft):
         atlas = Atlas.of([replace(photo, image=image)], WIDTH)
         clear = PHOTO.sky < 0.05
-        assert np.array_equal(atlas.levels[0][clear][:, :3], image[clear])
-        assert np.abs(atlas.levels[0][PHOTO.sky > 0.95][:, :3] - np.array((120.0, 90.0, 30.0))).max() < 8.0
-    assert np.abs(atlas.levels[0][..., :3] - np.array((120.0, 90.0, 30.0))).max() < 12.0
+        assert _same(atlas.levels[OWN][clear][:, :3], image[clear])
+        assert np.abs(atlas.levels[OWN][PHOTO.sky > 0.95][:, :3] - np.array((120.0, 90.0, 30.0))).max() < 8.0
+    assert np.abs(atlas.levels[0][..., :3] - np.array((120.0, 90.0, 30.0))).max() < 16.0
 
 
 @pytest.mark.parametrize("size", [(16, 16), (40, 64), (200, 30), (1, 1), (3000, 30)])
@@ -108,8 +115,14 @@ def test_a_level_is_the_coarsest_that_is_fine_enough(density: float):
     atlas = Atlas((64, 40), tuple(np.zeros((320 >> n, 512 >> n, 4), np.uint8) for n in range(4)), *[np.zeros((40, 64))] * 5)
     fineness = [level.shape[0] / 40 for level in atlas.levels]
     level = atlas.level(density)
-    assert fineness[level] >= density or level == 0
-    assert level == 3 or fineness[level + 1] < density
+    assert fineness[level] >= 2.0 * density or level == 0
+    assert level == 3 or fineness[level + 1] < 2.0 * density
+
+
+@pytest.mark.parametrize(("own", "kept"), [(256, 1024), (512, 2048), (1000, 2000), (1040, 1040), (3000, 2048)])
+def test_a_small_photo_is_kept_larger_than_it_is(own: int, kept: int):
+    atlas = Atlas.of([keyframe(size=(own, own // 8))], 256)
+    assert atlas.levels[0].shape[1] == kept
 
 
 def test_unfolding_puts_mirror_images_beside_pages():
@@ -124,5 +137,5 @@ def test_at_the_density_of_a_view_pixels_have_their_colours_in_their_middle():
     fine = landlocked(keyframe(size=(4 * WIDTH, 4 * HEIGHT)))
     atlas = Atlas.of([fine], WIDTH)
     means = fine.image.reshape(HEIGHT, 4, WIDTH, 4, 3).mean(axis=(1, 3))
-    assert np.abs(atlas.colours_at(here(WIDTH, HEIGHT)) - means).max() <= 1.0
+    assert np.abs(atlas.colours_at(here(WIDTH, HEIGHT)) - means).max() <= 2.0
     assert np.array_equal(atlas.colours_at(here(2 * WIDTH, HEIGHT)), unfolded(atlas.colours, WIDTH))
