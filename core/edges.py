@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LEAST_STEP = 0.03  # of disparity: smaller steps move less than a pixel apart in a stride of flight
-_RAMP_RADII = (10, 5, 3)  # pixels, of ramps in the disparity map
+_RAMPS = (0.04, 0.02, 0.01, 0.006)  # of the longer side, radii of ramps in the disparity map; wider ones are slopes
 _DOUBT, _SURE = 0.1, 0.95  # of a patch of sky: where it begins, and what it must reach somewhere to be believed
 
 
@@ -151,7 +151,8 @@ def snapped(disparity: NDArray[np.float32], image: NDArray[np.float32]) -> NDArr
     times as much: a slope, whose range grows with the window, is left alone.
     """
     out = disparity
-    for radius in _RAMP_RADII:
+    for share in _RAMPS:
+        radius = max(1, round(share * max(disparity.shape)))
         guided = GuidedFilter(image, radius, 3e-4)(out)
         least, greatest = _range(out, radius)
         spread = greatest - least

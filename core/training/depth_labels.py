@@ -1,4 +1,4 @@
-"""One depth label of two teachers' answers: the order and the planes of one, the edges of the other, water level.
+"""One depth label of two teachers' answers: the sharp one's where both agree, else the order and planes of the other; water level.
 
     python -m core.training.depth_labels --data SHARDS --answers ANSWERS --water water.npz --out LABELS
 
@@ -39,6 +39,7 @@ _RIM = 5  # pixels of land at the skyline that the teachers' soft edges spoil
 _WINDOW = 1 / 24  # radius, of the longer side, within which one teacher's edges carry the other's depth
 _SMOOTH = 4e-4  # variance of disparity below which a window of the sharp teacher is flat
 _COLOUR = 0.15  # of the photo's colours in the guide: edges the sharp teacher has beside the photo's are drawn to them
+_BELIEVED = 0.5, 0.75  # rank correlation from which the sharp teacher is believed, and from which alone
 _DOUBT = 0.6  # rank correlation of the teachers below which a photo's label is doubtful
 _LEAST_WEIGHT = 0.35
 _SURE_WATER = 200  # of 255: both mirror images are called water there
@@ -65,7 +66,9 @@ def blended(sample: Sample, answers: Answers) -> DepthLabel:
     plane = [_on_land(answer, size, sky, inner, _OFFSET) for answer in answers.plane]
     guide, source = np.mean(sharp, axis=0), np.mean(plane, axis=0)
     agreement = _agreement(guide, source, inner)
-    crisp = snapped(_guided(source, guide, photo), photo)
+    even = _guided(source, guide, photo)
+    believed = float(np.clip((agreement - _BELIEVED[0]) / (_BELIEVED[1] - _BELIEVED[0]), 0.0, 1.0))
+    crisp = snapped(even + np.float32(believed) * (guide - even), photo)
     flat = _with_level_water(crisp, sample.water, sky)
     disparity = np.clip(land_extended(flat, sky, rim=1), LEAST_DISPARITY, 1.0)
     return DepthLabel(disparity.astype(np.float32), _weight(sharp, disparity, inner, agreement), agreement)

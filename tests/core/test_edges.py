@@ -66,7 +66,7 @@ def test_model_applies_at_any_size():
     assert np.abs(applied(model, image) - sharp).max() < 0.05
 
 
-@pytest.mark.parametrize("ramp", [2, 4, 8, 12])
+@pytest.mark.parametrize("ramp", [1, 2, 4, 8])
 def test_ramps_become_steps_on_the_edge(ramp):
     image, sharp, soft = ridge(ramp)
     out = snapped(soft, image)
