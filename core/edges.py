@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _LEAST_STEP = 0.03  # of disparity: smaller steps move less than a pixel apart in a stride of flight
 _RAMPS = (0.04, 0.02, 0.01, 0.006)  # of the longer side, radii of ramps in the disparity map; wider ones are slopes
+_OVER, _STEP = 2, 0.25  # pixels by which what is near is made wider, where what is behind is so much farther
 _DOUBT, _SURE = 0.1, 0.95  # of a patch of sky: where it begins, and what it must reach somewhere to be believed
 
 
@@ -163,6 +164,12 @@ def snapped(disparity: NDArray[np.float32], image: NDArray[np.float32]) -> NDArr
         place = np.clip(((guided - least) / np.maximum(spread, 1e-6) - 0.5) * 2.5 + 0.5, 0.0, 1.0)
         out = (out + weight * (least + place * spread - out)).astype(np.float32)
     return out
+
+
+def before_behind(disparity: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Let what is near reach a little beyond its edges (h, w): better a seam of what is behind it than its rim left behind."""
+    near = np.asarray(cv2.dilate(disparity, np.ones((2 * _OVER + 1, 2 * _OVER + 1), np.uint8)), np.float32)
+    return np.where(near > (1.0 + _STEP) * disparity, near, disparity)
 
 
 def _range(x: NDArray[np.float32], radius: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

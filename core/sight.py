@@ -70,7 +70,7 @@ class Sight:
             return
         photo = self._world.photo
         at_home = bool(np.abs(camera.world_from_camera - photo.camera.world_from_camera).max() < _AT_HOME)
-        chosen = (photo,) if at_home else self._world.choose(camera, held=self.shown)
+        chosen = (photo,) if at_home else self._world.choose(camera, held=self.shown, newest=self._holed)
         if {key.serial for key in chosen} != {key.serial for key in self.shown}:
             self.before, self.shown, self._changed = self.shown, chosen, tick
 

@@ -35,6 +35,7 @@ _CANDIDATES = 10  # keyframes nearest to the camera that are looked at closely
 _REFERENCE_WIDTH = 256  # pixels; a keyframe that magnified shows fewer than this across the view is past its best
 _PHOTO_SHARE = 0.5, 0.12  # of what it shows at home: the photo is chosen while it shows as much well, and if it has no sky
 _LEAST_GAIN = 0.02  # of the view: a keyframe that adds less is not worth its warp
+_CLOSE = 0.1  # scene scales or fields of view: what is no farther than this from the nearest keyframe is near, too
 _HELD = 0.03  # of the view: advantage of what is shown already, against flip-flop
 _PROXIMITY = 0.1  # of the view: advantage of a keyframe at the camera itself over one a scene scale away
 _AWAKE = 12  # keyframes added or chosen lately, which may keep what was computed from them (mesh, textures: 5 times their size)
@@ -125,11 +126,14 @@ class World:
                 return True
         return False
 
-    def choose(self, camera: Camera, count: int = 3, held: Iterable[Keyframe] = ()) -> tuple[Keyframe, ...]:
+    def choose(
+        self, camera: Camera, count: int = 3, held: Iterable[Keyframe] = (), *, newest: bool = False
+    ) -> tuple[Keyframe, ...]:
         """Return at most ``count`` (>= 1) keyframes that together show ``camera`` best, the best first, never none.
 
         The photo is among them while it shows a fair part of the view well. Keyframes in ``held``, what is shown already, keep
-        a small advantage, so that the choice does not flip to and fro.
+        a small advantage, so that the choice does not flip to and fro. The ``newest`` one near the camera shows what has come
+        out from behind rims, in bands too narrow for probes: a tenth of a view was empty for half a second without it.
         """
         entries = self._entries
         if len(entries) > _CANDIDATES:
@@ -141,7 +145,9 @@ class World:
         bonus = _PROXIMITY * np.exp(-cost) + _HELD * np.array([e.keyframe.serial in shown for e in entries])
         views = np.stack([_seen(entry, camera) for entry in entries])
         chosen = [0] if views[0].mean() >= self._fair_share else []
-        covered = views[chosen[0]] if chosen else np.zeros_like(views[0])
+        if newest and len(chosen) < count and len(entries) > 1:
+            chosen.append(1 + int(np.flatnonzero(cost[1:] <= cost[1:].min() + _CLOSE)[-1]))
+        covered = views[chosen].max(axis=0) if chosen else np.zeros_like(views[0])
         while len(chosen) < min(count, len(entries)):
             gain = np.maximum(views - covered, 0.0).mean(axis=1)
             score = np.where(gain + _HELD * (bonus >= _HELD) >= _LEAST_GAIN, gain + bonus, -1.0)

@@ -20,7 +20,7 @@ class Chooses(World):
 
     chosen = (PHOTO,)
 
-    def choose(self, camera, count=3, held=()):  # noqa: ARG002 - whatever it is asked for
+    def choose(self, camera, count=3, held=(), *, newest=False):  # noqa: ARG002 - whatever it is asked for
         return self.chosen
 
 
