@@ -167,7 +167,11 @@ def snapped(disparity: NDArray[np.float32], image: NDArray[np.float32]) -> NDArr
 
 
 def before_behind(disparity: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Let what is near reach a little beyond its edges (h, w): better a seam of what is behind it than its rim left behind."""
+    """Let what is near reach a little beyond its edges (h, w), which are uncertain by some pixels.
+
+    What is left of a tree on the mountain behind stays as its outline when the tree has gone; what a tree takes along of the
+    mountain is hardly seen.
+    """
     near = np.asarray(cv2.dilate(disparity, np.ones((2 * _OVER + 1, 2 * _OVER + 1), np.uint8)), np.float32)
     return np.where(near > (1.0 + _STEP) * disparity, near, disparity)
 

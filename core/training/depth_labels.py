@@ -1,4 +1,4 @@
-"""One depth label of two teachers' answers: the sharp one's where both agree, else the order and planes of the other; water level.
+"""One depth label of two teachers' answers: the sharp one's where both agree, else the other's with its edges; water level.
 
     python -m core.training.depth_labels --data SHARDS --answers ANSWERS --water water.npz --out LABELS
 

@@ -1,8 +1,8 @@
 """Mesh: the surface of one keyframe, torn where its depth is discontinuous. What the warp rasterises.
 
 Disparity is linear on screen for every plane (it is an affine function of uv), so a plane seen at any angle is a linear ramp, and
-what is not a ramp is a candidate for a tear. A torn quad is not thrown away: each of its corners keeps its quarter at its own
-depth. Seen from the keyframe itself the quarters still tile the image exactly; seen from elsewhere they part and a hole opens.
+what is not a ramp is a candidate for a tear. A torn quad is not thrown away: each of its corners keeps its part at its own
+depth. Seen from the keyframe itself the parts still tile the image exactly; seen from elsewhere they part and a hole opens.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ REACH = 4  # pixels on one side over which a slope must go on to count as a ramp
 SMOOTH = 3  # pixels around a vertex over which its slope is averaged, or noise in the depth speckles the choice of keyframe
 BEND = 2.0  # how much steeper than its neighbourhood a ramp may be
 SHORTEST = 8  # quads: a shorter tear is noise in the depth, and would only speckle the surface with holes
-RIM = 2  # pixels by which what is in front grows over what is behind
-IN_FRONT = 1.25  # ratio of disparities between the two
 VEIL = 0.2  # a quad with more sky than this is a veil: it never hides land
 
 
@@ -51,8 +49,6 @@ class Mesh:
         tolerance = GRAZING / np.array([lens.fx * width, lens.fy * height])
         with np.errstate(invalid="ignore"):
             disparity = _sharpened(keyframe.disparity, tolerance)
-            if keyframe.image.shape[0] > height:
-                disparity = _grown(disparity)
             across, down = _torn(disparity, 1, tolerance[0]), _torn(disparity, 0, tolerance[1])
             slopes = _slope(disparity, across, 1), _slope(disparity, down, 0)
         # the border ring repeats its neighbour's depth: torn along the border as that is, never across it
@@ -170,19 +166,6 @@ def _sharpened(disparity: NDArray[np.float32], tolerance: NDArray[np.float64]) -
     return out
 
 
-def _grown(disparity: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give what is in front a rim of what it stands before, where the picture is finer than the geometry.
-
-    Silhouettes are uncertain by some pixels there. What is left of a tree on the mountain behind stays as its outline when the
-    tree has gone; what a tree takes along of the mountain is hardly seen.
-    """
-    import cv2
-
-    known = np.where(np.isfinite(disparity), disparity, np.float32(0.0))
-    near = np.asarray(cv2.dilate(known, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)), iterations=RIM), np.float32)
-    return np.where(near > IN_FRONT * disparity + FAR / 4.0, near, disparity)
-
-
 def _clearest(sky: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
     """Resize ``sky`` to ``shape``, keeping the least sky around each pixel, so that no land is lost to a coarser grid."""
     import cv2
@@ -197,7 +180,7 @@ def _clearest(sky: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.fl
 
 
 def _quarters(corners: NDArray[np.float32], torn: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Cut quads into quarters, one a corner, each at the depth of the corners that are still joined to it.
+    """Cut quads into four, one a corner, each at the depth of the corners that are still joined to it.
 
     ``corners`` (n, 4, 5) as in ``Mesh.quads``, ``torn`` (n, 4) the edges top, bottom, left, right. Returns (n, 4, 4, 5): vertices
     of the quarter of each corner.
@@ -207,6 +190,9 @@ def _quarters(corners: NDArray[np.float32], torn: NDArray[np.bool_]) -> NDArray[
     centre = corners[..., :2].mean(1)
     depth = corners[..., 2]
     joined = ~torn
+    cut_off = _cut_off(torn)
+    alone = cut_off >= 0
+    centre[alone] = 0.5 * (centre[alone] + corners[alone, cut_off[alone], :2])
     for corner in range(4):
         beside, below, opposite = corner ^ 1, corner ^ 2, corner ^ 3
         to_beside, to_below = joined[:, corner >> 1], joined[:, 2 + (corner & 1)]
@@ -222,4 +208,17 @@ def _quarters(corners: NDArray[np.float32], torn: NDArray[np.bool_]) -> NDArray[
         piece[:, below, 2] = np.where(to_below, 0.5 * (own + depth[:, below]), own)
         piece[:, opposite, :2] = centre
         piece[:, opposite, 2] = total / count
+        # three that are joined are a plane
+        rest = alone & (cut_off != corner)
+        across, down, far = (depth[rest, cut_off[rest] ^ k] for k in (1, 2, 3))
+        piece[rest, opposite, 2] = far + 0.75 * (across + down - 2.0 * far)
     return out
+
+
+def _cut_off(torn: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the corner of each quad that alone is torn from the other three, or -1; ``torn`` (n, 4) as in ``_quarters``.
+
+    Between the middles of its edges a straight line cuts it off, so that silhouettes are no stairs.
+    """
+    corner = np.where(torn[:, 0], 0, 2) + np.where(torn[:, 2], 0, 1)
+    return np.where((torn[:, 0] ^ torn[:, 1]) & (torn[:, 2] ^ torn[:, 3]), corner, -1)

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.edges import GuidedFilter, applied, crisp_sky, land_extended, resized, snapped, without_floating_land, without_islands
+from core.edges import (
+    GuidedFilter,
+    applied,
+    before_behind,
+    crisp_sky,
+    land_extended,
+    resized,
+    snapped,
+    without_floating_land,
+    without_islands,
+)
 
 H, W = 96, 128
 
@@ -148,3 +158,18 @@ def test_the_largest_piece_of_land_stays_wherever_it_is():
     assert without_floating_land(sky)[3:5, 50:52].all()
     for whole in (np.zeros((40, 60), np.float32), np.ones((40, 60), np.float32)):
         np.testing.assert_array_equal(without_floating_land(whole), whole)
+
+
+def test_what_is_near_reaches_two_pixels_over_what_is_behind_it():
+    post = np.full((40, 60), 0.1, np.float32)
+    post[10:, 28:32] = 0.6
+    near = before_behind(post) > 0.5
+    assert near[:, 30].argmax() == 8
+    assert near[20].sum() == 8
+
+
+@given(st.floats(0.0, 0.02), st.floats(0.0, 0.02))
+def test_slopes_do_not_grow(across: float, down: float):
+    rows, columns = np.mgrid[:30, :40].astype(np.float32)
+    slope = (0.5 + across * columns / 40 + down * rows / 30).astype(np.float32)
+    assert np.array_equal(before_behind(slope), slope)

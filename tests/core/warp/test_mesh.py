@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from warp_scenes import hills, keyframe, ridge, uv_grid
 
 from core.warp.mesh import Mesh
@@ -62,19 +64,28 @@ def test_quads_tile_the_image():
         assert area.sum() == pytest.approx(1.0, abs=1e-5)
 
 
-def test_what_is_in_front_grows_where_the_picture_is_finer_than_the_geometry():
-    post = np.full((40, 60), 0.1)
-    post[10:, 28:32] = 0.6
-    near = []
-    for detail in (1, 4):
-        mesh = Mesh.of(keyframe(post, image=np.zeros((40 * detail, 60 * detail, 3), np.uint8)))
-        corners = mesh.vertices[mesh.quads]
-        assert corners[..., :2].min() == 0.0
-        assert corners[..., :2].max() == 1.0
-        u = corners[(corners[..., 2] > 0.5).all(axis=1)][..., 0]
-        near.append((u.max() - u.min()) * 60)
-    assert near[0] == pytest.approx(4.0, abs=0.01)
-    assert near[1] == pytest.approx(8.0, abs=0.01)
+def test_a_corner_is_cut_off_by_a_straight_line():
+    """What juts out by a pixel is seen as a slope, not as a stair: half of a quarter of a quad less for either."""
+    land = np.full((20, 32), 0.1)
+    land[10:, 16:] = 0.6
+    mesh = Mesh.of(keyframe(land))
+    corners = mesh.vertices[mesh.quads].astype(np.float64)
+    near = corners[(corners[..., 2] > 0.5).all(axis=1)]
+    across, down = near[:, 3, :2] - near[:, 0, :2], near[:, 2, :2] - near[:, 1, :2]
+    area = 0.5 * (across[:, 0] * down[:, 1] - across[:, 1] * down[:, 0]).sum() * 20 * 32
+    assert area == pytest.approx(10 * 16 - 0.125, abs=1e-3)
+
+
+@given(st.floats(-0.2, 0.2), st.floats(-0.2, 0.2))
+@settings(max_examples=20, deadline=None)
+def test_behind_a_corner_that_is_cut_off_a_plane_stays_one(across: float, down: float):
+    v, u = (np.mgrid[:20, :32] + 0.5) / ((20, 32) * np.ones(2))[:, None, None]
+    land = 0.2 + 0.1 * across * u + 0.1 * down * v
+    land[10:, 16:] = 0.9
+    vertices = Mesh.of(keyframe(land)).vertices
+    behind = vertices[vertices[:, 2] < 0.6]
+    inner = behind[(np.abs(behind[:, :2] - 0.5) < 0.45).all(axis=1)]  # the ring on the border repeats its neighbour's depth
+    assert np.abs(inner[:, 2] - (0.2 + 0.1 * across * inner[:, 0] + 0.1 * down * inner[:, 1])).max() < 2e-3
 
 
 def test_sky_has_no_quads_and_finer_land_is_kept():
