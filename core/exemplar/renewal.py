@@ -132,12 +132,12 @@ def grounded(done: Completion, ground: float, down: Floats) -> Completion:
 
 
 def tidied(done: Completion) -> Completion:
-    """Return ``done`` without crumbs: islands in the sky, cracks of sky in the land, fragments of near things before far ones.
+    """Return ``done`` without crumbs: land that hangs in the sky, cracks of sky in the land, fragments of near things before far ones.
 
     Renewed as they are they would multiply. What was behind fragments and cracks is unknown.
     """
     on_sky = done.sky >= SKY
-    island, crack = _small(~on_sky, _ISLAND), _small(on_sky, _CRACK)
+    island, crack = _small(~on_sky, _ISLAND) | _hanging(~on_sky), _small(on_sky, _CRACK)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_FRAGMENT, _FRAGMENT))
     behind = np.asarray(cv2.morphologyEx(done.disparity, cv2.MORPH_OPEN, kernel), np.float32)
     fragment = (done.disparity > _BEFORE * behind) & (done.view.debt > _WORN) & done.view.mask
@@ -189,6 +189,17 @@ def _small(where: Flags, share: float) -> Flags:
     """Return the connected parts of ``where`` (h, w) that are smaller than ``share`` of it all."""
     _, labels, statistics, _ = cv2.connectedComponentsWithStats(where.astype(np.uint8), connectivity=4)
     return where & (np.asarray(statistics)[:, cv2.CC_STAT_AREA][np.asarray(labels)] < share * where.size)
+
+
+def _hanging(land: Flags) -> Flags:
+    """Return the connected parts of ``land`` (h, w) that stand on nothing: not the largest, and not at the lower edge."""
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(land.astype(np.uint8), connectivity=4)
+    labels, area = np.asarray(labels), np.asarray(statistics)[:, cv2.CC_STAT_AREA]
+    stands = np.zeros(len(area), np.bool_)
+    stands[labels[-1]] = True
+    if len(area) > 1:
+        stands[1 + np.argmax(area[1:])] = True
+    return land & ~stands[labels]
 
 
 def _scattered(source: Floats, land: Flags, loops: Loops) -> Floats:
