@@ -14,12 +14,12 @@ from core.exemplar.atlas import Atlas
 from core.exemplar.levels import guide
 from core.exemplar.look import CopiedLook
 from core.exemplar.loops import Loops, fastest
-from core.exemplar.renewal import BELIEVED, Renewal, evened, ground_of, grounded, raised, softened, thresholds, tidied
+from core.exemplar.renewal import BELIEVED, Renewal, evened, ground_of, grounded, raised, smoothness, softened, thresholds, tidied
 from core.exemplar.sampling import Patches
 from core.exemplar.synthesis import Synthesis, Wanted
 from core.exemplar.tone import LARGEST, Copied, Linked, toned
 from core.exemplar.walls import faced
-from core.exemplar.water import Water, above
+from core.exemplar.water import Mirror, Water, above
 from core.generator import RefinedView
 from core.keyframe import eight_bit
 
@@ -109,8 +109,13 @@ class ExemplarGenerator:
         done = grounded(done, prepared.ground, rays[..., 1])  # what is copied may lie in a pit
         land = done.sky < SKY
         source = _over_skyline(source, land)
+        if prepared.mirror.is_there:
+            over_water = np.where(land, above(prepared.water, view.camera, rays, done.disparity), np.float32(1.0))
+            source, reflected, mirrored = prepared.mirror.shown(source, self._direction(view, prepared.atlas), over_water)
         bare = prepared.atlas.colours_at(source)
         tone = prepared.toned(done, renewal, tone, labels, bare)
+        if prepared.mirror.is_there:
+            tone += mirrored * (reflected - tone)
         colours, sky = bare * np.float32(1.0 / 255.0) + tone, done.sky[..., None]
         image = np.clip(colours + sky * (view.backdrop - colours), 0.0, 1.0).astype(np.float32)
         look = CopiedLook.of(prepared.atlas, view.dome, source, tone)
@@ -125,6 +130,10 @@ class ExemplarGenerator:
         """Compute on the processor from now on; what is copied from is prepared anew."""
         self._loops, self._prepared, self._ahead = Loops(), None, ((), None)
 
+    def _direction(self, view: WarpedView, atlas: Atlas) -> Floats:
+        """Where the start photo shows what lies in the direction of each pixel of ``view``, (h, w, 2)."""
+        return self._completion.positions(view) * np.array(atlas.size, np.float32)
+
     def _wanted(self, done: Completion, renewal: Renewal, source: Floats, row: Floats, over_water: Floats) -> Wanted:
         """Say what the view should show; large holes are suggested what the photo shows in their direction, at their distance."""
         assert self._prepared is not None  # noqa: S101 - there is no view without
@@ -133,7 +142,7 @@ class ExemplarGenerator:
         known = np.where((renewal.land & ~new)[..., None], source, np.float32(np.nan))
         holes = new & ~done.view.mask & (done.enclosed < _OUTSIDE)
         if holes.any():
-            suggested = self._completion.positions(done.view) * np.array(atlas.size, np.float32)
+            suggested = self._direction(done.view, atlas)
             apart = np.abs(np.log(done.disparity / np.maximum(atlas.disparity_at(suggested), 0.01)))
             holes &= apart < _ALIKE
             known[holes] = suggested[holes]
@@ -148,7 +157,9 @@ class _Prepared:
         across = self._lens.covered_by(shape[1] / shape[0]).fx / self._lens.fx
         self.atlas = Atlas.of(photos, round(shape[1] * across))
         self.synthesis = Synthesis(self.atlas, loops)
-        self.thresholds = thresholds(self.atlas, seed)
+        smooth = smoothness(self.atlas)
+        self.thresholds = thresholds(smooth, seed)
+        self.mirror = Mirror(self.atlas, smooth)
         self.ground = ground_of(photos[0])
         self.water = Water.of(photos[0])
         few, seen = np.zeros((2, 2, 3), np.float32), np.zeros((2, 2), np.bool_)

@@ -89,19 +89,20 @@ class Renewal:
         return cls(land, new, undecided, trust, np.where(known & land & ~new, worn, np.float32(0.0)))
 
 
-def thresholds(atlas: Atlas, seed: int) -> Floats:
-    """Factors by place in the unfolded photo, (h, w): about 1, more for what is smooth."""
-    height, width = atlas.size[1], atlas.width
+def thresholds(smoothness: Floats, seed: int) -> Floats:
+    """Factors by place in the unfolded photo, (h, w): about 1, more for what is smooth, as ``smoothness`` has it."""
+    height, width = smoothness.shape
     cells = np.random.default_rng((seed, 2)).random((-(-height // _CELL) + 1, -(-width // _CELL) + 1), np.float32)
     smooth = cv2.resize(cells, (width, height), interpolation=cv2.INTER_LINEAR)
     varied = 1.0 - _VARIED + 2.0 * _VARIED * smooth
-    return np.asarray(varied * (1.0 + _LASTS * unfolded(_smoothness(atlas), atlas.size[0])), np.float32)
+    return np.asarray(varied * (1.0 + _LASTS * smoothness), np.float32)
 
 
-def _smoothness(atlas: Atlas) -> Floats:
-    """How smooth land is along rows, [0, 1], (h, w): calm water, fog and snow look the same however far they are magnified.
+def smoothness(atlas: Atlas) -> Floats:
+    """How smooth land is along rows, [0, 1], (h, w) of the photos unfolded.
 
-    So do level bands. A far shore across a lake, renewed as it comes near, would become a stack of far shores.
+    Calm water, fog and snow look the same however far they are magnified. So do level bands: a far shore across a lake, renewed
+    as it comes near, would become a stack of far shores.
     """
     land = (atlas.sky < SKY).astype(np.float32)
     colours = atlas.colours * np.float32(1.0 / 255.0)
@@ -109,7 +110,8 @@ def _smoothness(atlas: Atlas) -> Floats:
     low = low / np.maximum(weight, 1e-3)[..., None]
     power = np.square(colours - low).mean(axis=2)
     deviation = np.sqrt(blurred(power * land, 2.0 * _FINE) / np.maximum(blurred(land, 2.0 * _FINE), 1e-3))
-    return np.asarray(land * np.clip((_SMOOTH[1] - deviation) / (_SMOOTH[1] - _SMOOTH[0]), 0.0, 1.0), np.float32)
+    smooth = land * np.clip((_SMOOTH[1] - deviation) / (_SMOOTH[1] - _SMOOTH[0]), 0.0, 1.0)
+    return unfolded(np.asarray(smooth, np.float32), atlas.size[0])
 
 
 def ground_of(photo: Keyframe) -> float:
@@ -132,7 +134,7 @@ def grounded(done: Completion, ground: float, down: Floats) -> Completion:
 
 
 def tidied(done: Completion) -> Completion:
-    """Return ``done`` without crumbs: land that hangs in the sky, cracks of sky in the land, fragments of near things before far ones.
+    """Return ``done`` without crumbs: land that hangs in the sky, cracks of sky, fragments of near things before far ones.
 
     Renewed as they are they would multiply. What was behind fragments and cracks is unknown.
     """
@@ -199,7 +201,7 @@ def _hanging(land: Flags) -> Flags:
     stands[labels[-1]] = True
     if len(area) > 1:
         stands[1 + np.argmax(area[1:])] = True
-    return land & ~stands[labels]
+    return np.asarray(land & ~stands[labels])
 
 
 def _scattered(source: Floats, land: Flags, loops: Loops) -> Floats:

@@ -14,7 +14,7 @@ from core.camera import turn
 from core.classical import ClassicalGenerator
 from core.exemplar.atlas import Atlas
 from core.exemplar.loops import Loops
-from core.exemplar.renewal import Renewal, _grown, evened, ground_of, grounded, raised, softened, thresholds, tidied
+from core.exemplar.renewal import Renewal, _grown, evened, ground_of, grounded, raised, smoothness, softened, thresholds, tidied
 
 WIDTH, HEIGHT = 64, 40
 PHOTO = keyframe(size=(WIDTH, HEIGHT))
@@ -33,7 +33,7 @@ def completed(view=None):
 
 
 def renewal(atlas, done, source):
-    return Renewal.of(done, source.astype(np.float32), atlas, thresholds(atlas, 0), ROW, Loops())
+    return Renewal.of(done, source.astype(np.float32), atlas, thresholds(smoothness(atlas), 0), ROW, Loops())
 
 
 def test_sharp_known_land_is_not_renewed(atlas):
@@ -185,17 +185,17 @@ def test_where_a_hole_crosses_the_skyline_what_is_copied_decides_where_it_runs(a
 @settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_thresholds_are_about_one_or_more_and_the_seed_s_own(atlas, seed):
-    factors = thresholds(atlas, seed)
+    factors = thresholds(smoothness(atlas), seed)
     assert factors.shape == (HEIGHT, 2 * WIDTH)
     assert factors.min() >= 0.85
     assert factors.max() <= 1.15 * 2.5
-    assert np.array_equal(factors, thresholds(atlas, seed))
+    assert np.array_equal(factors, thresholds(smoothness(atlas), seed))
 
 
 def test_smooth_land_lasts_longer_than_rough():
     image = np.full((HEIGHT, WIDTH, 3), 120, np.uint8)
     image[:, WIDTH // 2 :] += np.random.default_rng(0).integers(0, 60, (HEIGHT, WIDTH // 2, 1), np.uint8)
-    factors = thresholds(Atlas.of([replace(landlocked(PHOTO), image=image)], WIDTH), 0)[:, :WIDTH]
+    factors = thresholds(smoothness(Atlas.of([replace(landlocked(PHOTO), image=image)], WIDTH)), 0)[:, :WIDTH]
     smooth, rough = factors[:, : WIDTH // 2 - 12], factors[:, WIDTH // 2 + 12 :]
     assert smooth.min() >= 0.85 * 2.5
     assert rough.max() <= 1.15
@@ -206,7 +206,7 @@ def test_level_bands_last_and_upright_ones_do_not():
     level = np.broadcast_to(bands, (HEIGHT, WIDTH, 3)).copy()
     upright = np.broadcast_to(np.random.default_rng(1).integers(60, 180, (1, WIDTH, 3), np.uint8), level.shape).copy()
     for image, lasting in ((level, True), (upright, False)):
-        factors = thresholds(Atlas.of([replace(landlocked(PHOTO), image=image)], WIDTH), 0)[:, :WIDTH]
+        factors = thresholds(smoothness(Atlas.of([replace(landlocked(PHOTO), image=image)], WIDTH)), 0)[:, :WIDTH]
         assert (factors.min() >= 0.85 * 2.5) if lasting else (factors.max() <= 1.15)
 
 
