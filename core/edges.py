@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _LEAST_STEP = 0.03  # of disparity: smaller steps move less than a pixel apart in a stride of flight
 _RAMPS = (0.04, 0.02, 0.01, 0.006)  # of the longer side, radii of ramps in the disparity map; wider ones are slopes
-_OVER, _STEP = 2, 0.25  # pixels by which what is near is made wider, where what is behind is so much farther
+_OVER, _STEP = 2, (1.25, 0.01)  # pixels by which what is near grows; how many times nearer it is, and by how much more
 _DOUBT, _SURE = 0.1, 0.95  # of a patch of sky: where it begins, and what it must reach somewhere to be believed
 
 
@@ -173,7 +173,7 @@ def before_behind(disparity: NDArray[np.float32]) -> NDArray[np.float32]:
     mountain is hardly seen.
     """
     near = np.asarray(cv2.dilate(disparity, np.ones((2 * _OVER + 1, 2 * _OVER + 1), np.uint8)), np.float32)
-    return np.where(near > (1.0 + _STEP) * disparity, near, disparity)
+    return np.where(near > _STEP[0] * disparity + _STEP[1], near, disparity)
 
 
 def _range(x: NDArray[np.float32], radius: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
