@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 WHAT = "photograph to disparity and sky: EfficientNet-Lite0 encoder, top-down decoder, see core/perception_network.py"
 DATA = (
     "3665 labelled landscape photographs (867 sharp ones, 2798 of the monet2photo set of CycleGAN): free licences, Unsplash and "
-    "Pixabay, and for the greater part research use or no stated licence; disparity labels from TCMonoDepth (MIT) with the edges "
-    "of Tiefenrausch (MIT), sky labels from U2NETP, water labels from DeepLab (Apache-2.0); encoder from ImageNet features of "
+    "Pixabay, and for the greater part research use or no stated licence; disparity labels from Tiefenrausch (MIT) where it "
+    "agrees with TCMonoDepth (MIT), else from that, sky labels from U2NETP, water labels from DeepLab (Apache-2.0); encoder from ImageNet features of "
     "EfficientNet-Lite0 (Apache-2.0)"
 )
 
