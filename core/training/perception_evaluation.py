@@ -33,8 +33,8 @@ WHAT = "photograph to disparity and sky: EfficientNet-Lite0 encoder, top-down de
 DATA = (
     "3665 labelled landscape photographs (867 sharp ones, 2798 of the monet2photo set of CycleGAN): free licences, Unsplash and "
     "Pixabay, and for the greater part research use or no stated licence; disparity labels from Tiefenrausch (MIT) where it "
-    "agrees with TCMonoDepth (MIT), else from that, sky labels from U2NETP, water labels from DeepLab (Apache-2.0); encoder from ImageNet features of "
-    "EfficientNet-Lite0 (Apache-2.0)"
+    "agrees with TCMonoDepth (MIT), else from that, sky labels from U2NETP, water labels from DeepLab (Apache-2.0); encoder from "
+    "ImageNet features of EfficientNet-Lite0 (Apache-2.0)"
 )
 
 
