@@ -3,7 +3,7 @@
 A land pixel seen at ``uv`` of keyframe k, along target ray t and source ray s, shows ``image_k(uv) + a * (S(t) - S(s))``
 where a is its sky alpha and S the dome: the old sky in a soft skyline is exchanged for the new one, so that no halo
 travels with the land. What the land itself contributes to that, ``image_k - a * S(s)``, is limited to its share
-``[0, 1 - a]``. Sky pixels show ``S(t)``.
+``[0, 1 - a]``. Sky pixels show ``S(t)``. The shader filters a start photo that is shown smaller than it is a little less.
 """
 
 from __future__ import annotations

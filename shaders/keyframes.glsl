@@ -1,7 +1,7 @@
 // Colour and sky alpha of keyframes: the start photo has a texture of its own, keyframe k is layer k - 1 of the others' array.
 uniform sampler2D photo;
 uniform sampler2DArray refined;
-const float SHARPER = 0.7;  // of its steps by target pixel the photo is filtered over, halfway between its levels as it is
+const float SHARPER = 0.7;  // of a target pixel, what the photo is filtered over: else the first keyframe is thrice as sharp
 
 // `by_x` and `by_y` are the steps of `place` by target pixel: screen derivatives would be wrong across silhouettes.
 vec4 texel(int k, vec2 place, vec2 by_x, vec2 by_y) {

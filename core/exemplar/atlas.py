@@ -96,7 +96,7 @@ class Atlas:
         return 2 * int(self.disparity.shape[1])
 
     def level(self, density: float) -> int:
-        """Level to be read where ``density`` pixels a pixel of ``size`` are shown, not coarser than that if there is one."""
+        """Level to be read where ``density`` pixels a pixel of ``size`` are shown: twice as fine at least, if there is one."""
         finest = self.levels[0].shape[0] / self.size[1]
         return min(max(math.floor(math.log2(finest / (_FINER * density))), 0), len(self.levels) - 1)
 

@@ -14,12 +14,13 @@ from core.exemplar.atlas import Atlas
 from core.exemplar.levels import guide
 from core.exemplar.look import CopiedLook
 from core.exemplar.loops import Loops, fastest
+from core.exemplar.mirror import Mirror
 from core.exemplar.renewal import BELIEVED, Renewal, evened, ground_of, grounded, raised, smoothness, softened, thresholds, tidied
 from core.exemplar.sampling import Patches
 from core.exemplar.synthesis import Synthesis, Wanted
 from core.exemplar.tone import LARGEST, Copied, Linked, toned
 from core.exemplar.walls import faced
-from core.exemplar.water import Mirror, Water, above
+from core.exemplar.water import Water, above
 from core.generator import RefinedView
 from core.keyframe import eight_bit
 

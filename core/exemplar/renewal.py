@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -187,21 +187,26 @@ def softened(sky: Floats) -> Floats:
     return np.asarray(np.where(hard, soft, sky), np.float32)
 
 
+def _parts(where: Flags) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the number of the connected part of ``where`` (h, w) at each pixel, from 1 on, 0 elsewhere; and pixels by number."""
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(where.astype(np.uint8), connectivity=4)
+    return np.asarray(labels), np.asarray(statistics)[:, cv2.CC_STAT_AREA]
+
+
 def _small(where: Flags, share: float) -> Flags:
     """Return the connected parts of ``where`` (h, w) that are smaller than ``share`` of it all."""
-    _, labels, statistics, _ = cv2.connectedComponentsWithStats(where.astype(np.uint8), connectivity=4)
-    return where & (np.asarray(statistics)[:, cv2.CC_STAT_AREA][np.asarray(labels)] < share * where.size)
+    parts, area = _parts(where)
+    return np.asarray(where & (area[parts] < share * where.size))
 
 
 def _hanging(land: Flags) -> Flags:
     """Return the connected parts of ``land`` (h, w) that stand on nothing: not the largest, and not at the lower edge."""
-    _, labels, statistics, _ = cv2.connectedComponentsWithStats(land.astype(np.uint8), connectivity=4)
-    labels, area = np.asarray(labels), np.asarray(statistics)[:, cv2.CC_STAT_AREA]
+    parts, area = _parts(land)
     stands = np.zeros(len(area), np.bool_)
-    stands[labels[-1]] = True
+    stands[parts[-1]] = True
     if len(area) > 1:
         stands[1 + np.argmax(area[1:])] = True
-    return np.asarray(land & ~stands[labels])
+    return np.asarray(land & ~stands[parts])
 
 
 def _scattered(source: Floats, land: Flags, loops: Loops) -> Floats:

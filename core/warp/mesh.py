@@ -1,8 +1,8 @@
 """Mesh: the surface of one keyframe, torn where its depth is discontinuous. What the warp rasterises.
 
 Disparity is linear on screen for every plane (it is an affine function of uv), so a plane seen at any angle is a linear ramp, and
-what is not a ramp is a candidate for a tear. A torn quad is not thrown away: each of its corners keeps its part at its own
-depth. Seen from the keyframe itself the parts still tile the image exactly; seen from elsewhere they part and a hole opens.
+what is not a ramp is a candidate for a tear. A torn quad is not thrown away: each of its corners keeps its piece at its own
+depth. Seen from the keyframe itself the pieces still tile the image exactly; seen from elsewhere they part and a hole opens.
 """
 
 from __future__ import annotations
@@ -73,11 +73,11 @@ class Mesh:
         edges = np.stack([side[torn] for side in sides], axis=-1)
         whole = kept & ~torn
         flat = grid.reshape(-1, 5)
-        pieces = _quarters(flat[corners[torn]], edges)
-        quarters = np.arange(len(flat), len(flat) + 4 * pieces[..., 0, 0].size, dtype=np.int32).reshape(-1, 4)
+        pieces = _cut(flat[corners[torn]], edges)
+        cut = np.arange(len(flat), len(flat) + 4 * pieces[..., 0, 0].size, dtype=np.int32).reshape(-1, 4)
         return cls(
             np.concatenate([flat, pieces.reshape(-1, 5)]),
-            np.concatenate([corners[whole], quarters]),
+            np.concatenate([corners[whole], cut]),
             np.concatenate([veiled[whole], np.repeat(veiled[torn], 4)]),
             (height, width),
         )
@@ -91,11 +91,11 @@ class Mesh:
 
     @property
     def middles(self) -> NDArray[np.intp]:
-        """For each vertex the one in the middle of the pixel it belongs to, (n,): of a quarter its own corner, else itself."""
+        """For each vertex the one in the middle of the pixel it belongs to, (n,): of a piece its own corner, else itself."""
         index = np.arange(len(self.vertices))
         first = (self.shape[0] + 2) * (self.shape[1] + 2)
-        quarter = (index[first:] - first) // 4
-        index[first:] = first + 4 * quarter + quarter % 4
+        piece = (index[first:] - first) // 4
+        index[first:] = first + 4 * piece + piece % 4
         return index
 
 
@@ -179,11 +179,11 @@ def _clearest(sky: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.fl
     return np.asarray(cv2.resize(sky, shape[::-1], interpolation=cv2.INTER_NEAREST), np.float32)
 
 
-def _quarters(corners: NDArray[np.float32], torn: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _cut(corners: NDArray[np.float32], torn: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Cut quads into four, one a corner, each at the depth of the corners that are still joined to it.
 
     ``corners`` (n, 4, 5) as in ``Mesh.quads``, ``torn`` (n, 4) the edges top, bottom, left, right. Returns (n, 4, 4, 5): vertices
-    of the quarter of each corner.
+    of the piece of each corner.
     """
     out = np.empty((len(corners), 4, 4, 5), np.float32)
     out[..., 3:] = corners[:, :, None, 3:]
@@ -216,7 +216,7 @@ def _quarters(corners: NDArray[np.float32], torn: NDArray[np.bool_]) -> NDArray[
 
 
 def _cut_off(torn: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Return the corner of each quad that alone is torn from the other three, or -1; ``torn`` (n, 4) as in ``_quarters``.
+    """Return the corner of each quad that alone is torn from the other three, or -1; ``torn`` (n, 4) as in ``_cut``.
 
     Between the middles of its edges a straight line cuts it off, so that silhouettes are no stairs.
     """

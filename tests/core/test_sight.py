@@ -20,7 +20,10 @@ class Chooses(World):
 
     chosen = (PHOTO,)
 
+    newest = None  # whether it was last asked for that
+
     def choose(self, camera, count=3, held=(), *, newest=False):  # noqa: ARG002 - whatever it is asked for
+        self.newest = newest
         return self.chosen
 
 
@@ -38,3 +41,14 @@ def test_another_scene_comes_in_more_slowly(factor, seconds):
     assert sight.fade(tick) == 0.0
     assert sight.fade(tick + 0.99 * seconds / TICK) < 1.0
     assert sight.fade(tick + 1.02 * seconds / TICK) == pytest.approx(1.0, abs=0.01)
+
+
+def test_the_newest_keyframe_is_asked_for_where_there_are_holes_and_only_there():
+    world = Chooses(PHOTO)
+    sight = Sight(world)
+    near, aside = (HERE.moved(np.array([x, 0.0, 0.0]), np.eye(3)) for x in (0.001, 4.0))
+    for number, (camera, expected) in enumerate(
+        ((near, False), (near, False), (aside, False), (aside, True), (near, True), (near, False))
+    ):
+        sight.at(200 * number * LOOK_TICKS, camera)
+        assert world.newest is expected

@@ -222,3 +222,19 @@ def test_on_the_way_back_keyframes_let_their_meshes_go_too():
         for key in world.choose(camera):
             assert key.mesh is not None
     assert sum("mesh" in vars(key) for key in world.keyframes[1:]) <= 14
+
+
+def test_the_newest_near_the_camera_is_shown_where_it_is_asked_for():
+    world = World(PHOTO)
+    cameras = flown(world, 12)
+    for index in (2, 6, 11):
+        near = [
+            key for key in world.keyframes[1:] if np.linalg.norm(key.camera.position - cameras[index].position) < PAPER_STEP / 2
+        ]
+        assert len(near) == 1
+        shown = serials(world.choose(cameras[index], newest=True))
+        assert near[0].serial in shown or any(serial > near[0].serial for serial in shown)
+        assert len(shown) <= 3
+    assert world.keyframes[-1].serial in serials(world.choose(cameras[-1], newest=True))
+    assert world.choose(cameras[-1], count=1, newest=True)
+    assert World(PHOTO).choose(PHOTO.camera, newest=True) == (PHOTO,)

@@ -119,6 +119,18 @@ def test_moved_view_is_that_of_the_plain_twin(renderer: Renderer) -> None:
     assert apart.mean() < 0.5
 
 
+def test_the_photo_is_filtered_less_than_later_keyframes(renderer: Renderer) -> None:
+    """At five eighths of its size, where a view lies between two halvings of it: else it would be blurred and then jump."""
+    photo, _ = scene()
+    later = Keyframe(photo.camera, photo.image, photo.disparity, photo.sky, photo.debt)
+    width, height = 5 * WIDTH // 8, 5 * HEIGHT // 8
+    lookup, land = still(photo, width, height), np.s_[height // 2 :]
+    of_later = Lookup(lookup.uv, lookup.disparity, lookup.stretch, np.ones_like(lookup.slot))
+    alone = drawn(renderer, Frame(photo.camera, Layer((photo,), lookup)), width, height)
+    among = drawn(renderer, Frame(photo.camera, Layer((photo, later), of_later)), width, height)
+    assert alone[land].std() > 1.1 * among[land].std()
+
+
 def _reprojected(keyframes: tuple[Keyframe, ...], camera: Camera, width: int, height: int) -> Lookup:
     """Exact lookup of a world whose land has one disparity in ``camera``; slots in broad vertical stripes."""
     rays = camera.rays(width, height)

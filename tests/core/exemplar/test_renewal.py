@@ -338,3 +338,18 @@ def test_what_is_tidy_is_left_alone():
     assert np.array_equal(out.sky[20:], done.sky[20:])
     again = tidied(out)
     assert np.array_equal(again.sky, out.sky)
+
+
+def test_land_that_hangs_in_the_sky_is_sky():
+    """Large pieces too; what stands at the lower edge stays, and so does the largest piece, wherever it is."""
+    done = completed()
+    sky = np.ones_like(done.sky)
+    sky[30:, :20] = sky[28:, 40:] = 0.0  # stand
+    sky[:10, :20] = 0.0  # hangs from a corner
+    out = tidied(replace(done, sky=sky)).sky
+    assert (out[:10, :20] == 1.0).all()
+    assert (out[34:, 2:18] == 0.0).all()
+    assert (out[32:, 44:] == 0.0).all()
+    alone = np.ones_like(sky)
+    alone[4:20, 10:50] = 0.0
+    assert (tidied(replace(done, sky=alone)).sky[8:16, 14:46] == 0.0).all()
