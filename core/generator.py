@@ -91,6 +91,8 @@ class Accelerated(Protocol):
 class Copying(Protocol):
     """What a ``Generator`` offers besides that copies from photos: it copies from others than the start photo as well."""
 
+    waits: bool  # whether photos are as sharp as they become from the first view on: a second later, and the same every time
+
     def prepare(self, others: tuple[Keyframe, ...]) -> None:
         """Make ready what ``join`` would otherwise take a second for, while views go on in another thread."""
 

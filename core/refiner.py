@@ -166,6 +166,8 @@ class Refiner:
         self._ahead: tuple[Keyframe, ...] = ()  # that will be shown soon
         self._closed = False
         self._thread: threading.Thread | None = None
+        if isinstance(generator, Copying):
+            generator.waits = lockstep
         if not lockstep:
             self._thread = threading.Thread(target=self._run, name="refiner", daemon=True)
             self._thread.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ from core.generator import RefinedView
 from core.keyframe import eight_bit
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from numpy.typing import NDArray
 
     from core.classical.generator import Completion
@@ -44,6 +47,7 @@ _HOLD = 0.8, 0.5, 0.6, 0.15  # trust from which the tone holds old colours, from
 _FADE, _WIDE = 0.06, 8.0  # share of the tone, averaged over so many pixels, that goes from keyframe to keyframe
 _PULL, _MOST = 0.2, 0.02  # share of the way back to the photo's mean colour of land that new land takes, and most of that
 _REACH = 3.0, 6.0, 12.0  # pixels over which the tone does: where old colours are trusted, more where they are not, in holes
+_behind = ThreadPoolExecutor(1, thread_name_prefix="sharpen")
 
 
 class ExemplarGenerator:
@@ -52,12 +56,14 @@ class ExemplarGenerator:
     name = "exemplar"
     sky = True
     grows = False  # the same views on a GPU and without
+    waits = True
 
     def __init__(self) -> None:
         self._completion = ClassicalGenerator()
         self._photo: Keyframe | None = None
         self._others: tuple[Keyframe, ...] = ()
         self._prepared: _Prepared | None = None
+        self._sharper: Future[None] | None = None
         self._ahead: tuple[tuple[Keyframe, ...], _Prepared | None] = (), None  # others that will join
         self._seed = 0
         self._loops = fastest()
@@ -72,7 +78,9 @@ class ExemplarGenerator:
         """Make ready what ``join`` needs, see ``core.generator.Copying``, for views of the size that they have now."""
         photo, now = self._photo, self._prepared
         if photo is not None and now is not None:
-            self._ahead = others, _Prepared((photo, *others), now.shape, self._seed, self._loops)
+            ahead = _Prepared((photo, *others), now.shape, self._seed, self._loops)
+            ahead.atlas.sharpen()
+            self._ahead = others, ahead
 
     def join(self, others: tuple[Keyframe, ...]) -> None:
         """Copy from ``others`` as well from now on: positions in the start photo stay what they are."""
@@ -89,9 +97,7 @@ class ExemplarGenerator:
             raise RuntimeError("ExemplarGenerator was called before begin(photo, seed)")
         if view.dome is None:
             raise ValueError("this view does not say which sky it is before: let core.compose.compose make it")
-        if self._prepared is None or self._prepared.shape != view.mask.shape:
-            self._prepared = _Prepared((self._photo, *self._others), view.mask.shape, self._seed, self._loops)
-        prepared = self._prepared
+        prepared = self._prepared_for(self._photo, view)
         source, tone = carried(view, prepared.atlas, self._loops)
         tone = tone - _FADE * cv2.GaussianBlur(tone, (0, 0), _WIDE)
         rays = view.camera.rays(*view.mask.shape[::-1]).astype(np.float32) @ view.camera.rotation.T.astype(np.float32)
@@ -121,6 +127,19 @@ class ExemplarGenerator:
         image = np.clip(colours + sky * (view.backdrop - colours), 0.0, 1.0).astype(np.float32)
         look = CopiedLook.of(prepared.atlas, view.dome, source, tone)
         return RefinedView(image, done.disparity, done.sky, renewal.worn * land, look)
+
+    def _prepared_for(self, photo: Keyframe, view: WarpedView) -> _Prepared:
+        """Return what is copied from; unless this ``waits`` it is sharpened behind the first views."""
+        prepared, sharper = self._prepared, self._sharper
+        if prepared is None or prepared.shape != view.mask.shape:
+            prepared = self._prepared = _Prepared((photo, *self._others), view.mask.shape, self._seed, self._loops)
+            sharper = _behind.submit(prepared.atlas.sharpen)
+        if sharper is not None and (self.waits or sharper.done()):
+            self._sharper = None
+            sharper.result()
+        else:
+            self._sharper = sharper
+        return prepared
 
     @property
     def on_gpu(self) -> bool:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 import pytest
 from exemplars import here, landlocked
@@ -11,10 +13,13 @@ from hypothesis import strategies as st
 
 from core.exemplar.atlas import Atlas, unfolded
 
+if TYPE_CHECKING:
+    from core.keyframe import Keyframe
+
 WIDTH, HEIGHT = 64, 40
 PHOTO = keyframe(size=(WIDTH, HEIGHT))
 LAND = landlocked(PHOTO)
-OWN = 2  # level of a small photo's own pixels, as it is made twice as large twice
+OWN = 2  # level of a small photo's own pixels once it is sharpened: it is made twice as large twice
 
 
 def _same(read: np.ndarray, own: np.ndarray) -> bool:
@@ -23,15 +28,32 @@ def _same(read: np.ndarray, own: np.ndarray) -> bool:
     return bool((apart <= 2.0).mean() > 0.96 and apart.max() < 16.0)
 
 
+def sharpened(*photos: Keyframe) -> Atlas:
+    atlas = Atlas.of(photos, WIDTH)
+    atlas.sharpen()
+    return atlas
+
+
 def test_a_photo_reads_back_as_itself():
     atlas = Atlas.of([LAND], WIDTH)
-    read = atlas.read(here(WIDTH, HEIGHT), OWN)
-    assert _same(read[..., :3], LAND.image)
-    assert not read[..., 3].any()
+    own = np.dstack([LAND.image, np.zeros((HEIGHT, WIDTH), np.uint8)])
+    assert np.array_equal(atlas.read(here(WIDTH, HEIGHT)), own)
+    atlas.sharpen()
+    assert _same(atlas.read(here(WIDTH, HEIGHT), OWN), own)
+
+
+def test_sharpened_only_what_is_read_is_finer():
+    before, after = Atlas.of([PHOTO, LAND], WIDTH), sharpened(PHOTO, LAND)
+    assert after.levels[0].shape == (4 * HEIGHT, 8 * WIDTH, 4)
+    assert all(np.array_equal(getattr(before, name), getattr(after, name)) for name in ("colours", "disparity", "sky", "above"))
+    place = here(2 * WIDTH, HEIGHT)
+    assert _same(after.read(place, OWN), before.read(place))
+    roughness = (cv2.Laplacian(a.read(here(4 * WIDTH, 4 * HEIGHT) / 4.0), cv2.CV_32F).var() for a in (before, after))
+    assert next(roughness) * 1.2 < next(roughness)
 
 
 def test_sky_and_disparity_read_back_as_themselves():
-    atlas = Atlas.of([PHOTO], WIDTH)
+    atlas = sharpened(PHOTO)
     assert np.array_equal(atlas.sky_at(here(WIDTH, HEIGHT)), PHOTO.sky)
     assert np.array_equal(atlas.disparity_at(here(WIDTH, HEIGHT)), PHOTO.disparity)
     assert _same(atlas.read(here(WIDTH, HEIGHT), OWN)[..., 3], 255.0 * PHOTO.sky)
@@ -93,7 +115,7 @@ def test_land_shows_no_sky_and_goes_on_under_it():
     photo = replace(PHOTO, image=np.where(PHOTO.sky[..., None] > 0.5, (0, 0, 255), (120, 90, 30)).astype(np.uint8))
     soft = np.rint(PHOTO.sky[..., None] * (0, 0, 255) + (1.0 - PHOTO.sky[..., None]) * (120, 90, 30)).astype(np.uint8)
     for image in (photo.image, soft):
-        atlas = Atlas.of([replace(photo, image=image)], WIDTH)
+        atlas = sharpened(replace(photo, image=image))
         clear = PHOTO.sky < 0.05
         assert _same(atlas.levels[OWN][clear][:, :3], image[clear])
         assert np.abs(atlas.levels[OWN][PHOTO.sky > 0.95][:, :3] - np.array((120.0, 90.0, 30.0))).max() < 8.0
@@ -106,22 +128,24 @@ def test_any_shape_gives_sides_that_can_be_halved_three_times(size: tuple[int, i
     assert atlas.size[0] % 8 == atlas.size[1] % 8 == 0
     assert min(atlas.size) >= 16
     assert atlas.disparity.shape == atlas.sky.shape == atlas.light.shape == atlas.size[::-1]
-    assert max(atlas.levels[0].shape[:2]) <= 2048
+    assert max(atlas.levels[0].shape[:2]) <= 1024
+    atlas.sharpen()
+    assert max(atlas.levels[0].shape[:2]) <= 4096
 
 
 @settings(deadline=None)
 @given(st.floats(0.01, 100.0))
 def test_a_level_is_the_coarsest_that_is_fine_enough(density: float):
-    atlas = Atlas((64, 40), tuple(np.zeros((320 >> n, 512 >> n, 4), np.uint8) for n in range(4)), *[np.zeros((40, 64))] * 5)
+    atlas = Atlas((), (64, 40), tuple(np.zeros((320 >> n, 512 >> n, 4), np.uint8) for n in range(4)), *[np.zeros((40, 64))] * 5)
     fineness = [level.shape[0] / 40 for level in atlas.levels]
     level = atlas.level(density)
     assert fineness[level] >= 2.0 * density or level == 0
     assert level == 3 or fineness[level + 1] < 2.0 * density
 
 
-@pytest.mark.parametrize(("own", "kept"), [(256, 1024), (512, 2048), (1000, 2000), (1040, 1040), (3000, 2048)])
+@pytest.mark.parametrize(("own", "kept"), [(256, 1024), (512, 2048), (1000, 2000), (1600, 3200), (1640, 1640), (5000, 4096)])
 def test_a_small_photo_is_kept_larger_than_it_is(own: int, kept: int):
-    atlas = Atlas.of([keyframe(size=(own, own // 8))], 256)
+    atlas = sharpened(keyframe(size=(own, own // 8)))
     assert atlas.levels[0].shape[1] == kept
 
 

@@ -77,6 +77,8 @@ def _plainly_found(wanted: np.ndarray, offered: np.ndarray, pieces: np.ndarray, 
         return float(np.square(wanted[y - 2 : y + 4, x - 2 : x + 4] - offered[v - 2 : v + 4, u - 2 : u + 4]).sum())
 
     best = np.clip(own, 2, last)
+    if np.square(wanted[here[0] - 2 : here[0] + 4, here[1] - 2 : here[1] + 4]).sum() < enlargement._FLAT:
+        return tuple(best - (here - 2 * own))
     for step in (2, 1):
         around = [best + step * np.array([j, i]) for j in (-1, 0, 1) for i in (-1, 0, 1)]
         best = min([best, *around], key=apart)
@@ -89,22 +91,32 @@ def _plainly_found(wanted: np.ndarray, offered: np.ndarray, pieces: np.ndarray, 
     return tuple(best - (here - 2 * own))
 
 
-def test_detail_is_the_weighted_mean_of_the_pieces_that_overlap():
+def test_detail_is_that_of_the_pieces_which_overlap():
     rng = np.random.default_rng(1)
     height, width = 13, 12
-    fine = rng.normal(0.0, 5.0, (height, width, 4)).astype(np.float32)
+    picture, smooth = (rng.integers(100, 150, (height, width, 4), np.uint8) for _ in range(2))
+    large = rng.integers(100, 150, (2 * height, 2 * width, 4), np.uint8)
     wanted, offered = (rng.normal(0.0, 9.0, (k * height, k * width)).astype(np.float32) for k in (2, 1))
     pieces = np.stack([rng.integers(2, side - 3, (height, width)) for side in (height, width)], axis=-1).astype(np.int32)
-    detail = np.zeros((2 * height, 2 * width, 5), np.float32)
-    enlargement._add(pieces, fine, wanted, offered, detail)
-    plain = np.zeros((2 * height + 2, 2 * width + 2, 5))
-    hat = np.outer([0.25, 0.75, 0.75, 0.25], [0.25, 0.75, 0.75, 0.25])
-    inside = np.pad(np.ones_like(wanted), 1)
-    for (row, column), (v, u) in zip(np.ndindex(height, width), pieces.reshape(-1, 2), strict=True):
-        here = np.s_[2 * row : 2 * row + 4, 2 * column : 2 * column + 4]
-        known = inside[here] > 0.0
-        there = offered[v - 1 : v + 3, u - 1 : u + 3]
-        strength = min(np.abs(np.pad(wanted, 1)[here])[known].sum() / np.abs(there)[known].sum(), 1.0)
-        plain[here][..., :4] += (hat * strength)[..., None] * fine[v - 1 : v + 3, u - 1 : u + 3]
-        plain[here][..., 4] += hat
-    assert np.allclose(detail, plain[1:-1, 1:-1], atol=1e-3)
+    strengths = np.empty((height, width), np.float32)
+    enlargement._strengthen(pieces, wanted, offered, strengths)
+    plain = large.astype(float)
+    for y, x in np.ndindex(2 * height, 2 * width):
+        for row, down in ((y // 2, 0.75), (y // 2 + (1 if y % 2 else -1), 0.25)):
+            for column, across in ((x // 2, 0.75), (x // 2 + (1 if x % 2 else -1), 0.25)):
+                of = row if 0 <= row < height else y // 2, column if 0 <= column < width else x // 2
+                v, u = pieces[of] + (y, x) - 2 * np.array(of)
+                plain[y, x] += down * across * strengths[of] * (picture[v, u].astype(float) - smooth[v, u])
+    means = plain.reshape(height, 2, width, 2, 4).mean(axis=(1, 3))
+    plain += np.repeat(np.repeat(picture - means, 2, axis=0), 2, axis=1)
+    enlargement._add(pieces, strengths, picture, smooth, large)
+    assert np.abs(large - plain).max() <= 0.501
+
+
+def test_where_less_is_wanted_than_a_piece_has_its_detail_is_weaker():
+    offered = np.random.default_rng(2).normal(0.0, 9.0, (12, 12)).astype(np.float32)
+    pieces, strengths = np.full((12, 12, 2), 6, np.int32), np.empty((12, 12), np.float32)
+    same = np.tile(offered[5:9, 5:9], (7, 7))[3:27, 3:27]  # around each piece what lies around (6, 6) ...
+    for share in (0.0, 0.25, 4.0):
+        enlargement._strengthen(pieces, share * same, offered, strengths)
+        assert np.allclose(strengths[::2, ::2][1:-1, 1:-1], min(share, 1.0), atol=1e-5)

@@ -26,7 +26,7 @@ def pond(*, calm: bool) -> tuple[Atlas, Mirror]:
     level = np.dstack([colours, np.zeros((height, width), np.uint8)])
     over = np.where(np.arange(height)[:, None] < 32, 1.0, 0.0).repeat(width, axis=1).astype(np.float32)
     plain = np.full((height, width), 0.2, np.float32)
-    atlas = Atlas(SIZE, (level,), colours, plain, np.zeros_like(plain), plain, over)
+    atlas = Atlas((), SIZE, (level,), colours, plain, np.zeros_like(plain), plain, over)
     return atlas, Mirror(atlas, smoothness(atlas))
 
 
