@@ -270,10 +270,12 @@ __device__ static float drawn(const View &view, int row, int column) {
     return view.vertices[5 * ((row + 1ll) * (view.columns + 2) + column + 1) + 2];
 }
 
-// Whether it sees sky or farther land there; where something nearer hides it, or the same surface is beside it, it may be there.
+// Whether it sees sky or farther land there; where something nearer hides it, or the same surface is beside it, it may be there,
+// but not in the sky.
 __device__ static bool seen_through(const View &view, double u, double v, double d) {
     Place at = place_of(view, u, v, d);
     if (at.x < 0) return false;
+    if (sky_at(view, (at.x + 0.5) / view.columns, (at.y + 0.5) / view.rows) >= SKY) return true;
     for (int row = max(at.y - 1, 0); row < min(at.y + 2, view.rows); row++) {
         for (int column = max(at.x - 1, 0); column < min(at.x + 2, view.columns); column++) {
             float seen = drawn(view, row, column);

@@ -201,13 +201,16 @@ def _place(witness: Witness, u: float, v: float, d: float) -> tuple[int, int, fl
 def seen_through(witness: Witness, u: float, v: float, d: float) -> bool:
     """Whether ``witness`` sees sky or farther land where the point of disparity ``d`` at (u, v) of the target would be.
 
-    It may be there where something nearer hides it, where the same surface is beside it, and out of sight.
+    It may be there where something nearer hides it, where the same surface is beside it, and out of sight. Not in the sky, also
+    beside its surface: the skylines of two keyframes lie a pixel apart, and what is between them would be dashes.
     """
     x, y, there = _place(witness, u, v, d)
     if x < 0:
         return False
     _, disparity, sky = witness
     rows, columns = disparity.shape
+    if sky_at(sky, (x + 0.5) / columns, (y + 0.5) / rows) >= SKY:
+        return True
     for row in range(max(y - 1, 0), min(y + 2, rows)):
         for column in range(max(x - 1, 0), min(x + 2, columns)):
             seen = disparity[row, column]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _NEAR = 6  # levels whose guesses are fully trusted: holes up to about 128 texels; with 32 what is behind near trees turned white
 _TRUST = 0.5  # in every coarser level
-_PRIOR = 1.0  # weight of the coarser level; land at disparity 0.95 weighs as much, far land up to 41600: half floats end at 65504
+_PRIOR = 1.0  # weight of the coarser level; land at disparity 0.95 weighs as much, far land up to 1197: half floats end at 65504
 
 
 class _Picture:

@@ -186,8 +186,8 @@ def test_equal_keyframes_leave_the_choice_to_the_earlier(warper):
 
 
 def test_a_veil_never_hides_land(warper):
-    """A soft rim that is mostly sky lies nearer than the land that another keyframe sees there."""
-    rim = keyframe(np.full((40, 64), 0.6), np.full((40, 64), 0.7))
+    """A soft rim with a good deal of sky lies nearer than the land that another keyframe sees there."""
+    rim = keyframe(np.full((40, 64), 0.6), np.full((40, 64), 0.4))
     land = keyframe(np.full((40, 64), 0.2))
     assert (warp([rim, land], rim.camera, (64, 40), warper).slot == 1).all()
     assert (warp([rim], rim.camera, (64, 40), warper).disparity > 0.5).all()
@@ -253,6 +253,16 @@ def test_no_land_of_an_older_keyframe_stands_before_a_soft_skyline(warper):
     older = keyframe(np.full((40, 64), 0.3))
     lookup = warp([first, older], first.camera, (64, 40), warper)
     assert (lookup.slot[:22] == 0).all()
+
+
+def test_no_dashes_lie_between_the_skylines_of_two_keyframes(warper):
+    """The land of an older one reaches two rows higher; the newer one has sky there, hard or soft."""
+    rows = np.arange(40)[:, None] * np.ones((1, 64))
+    for soft in (1.0, 0.7):
+        newer = keyframe(np.full((40, 64), 0.2), np.where(rows < 19, 1.0, np.where(rows < 20, soft, 0.0)))
+        older = keyframe(np.full((40, 64), 0.2), np.where(rows < 18, 1.0, 0.0))
+        lookup = warp([newer, older], newer.camera, (256, 160), warper)
+        assert (lookup.slot == 0).all()
 
 
 def test_what_opens_between_two_ridges_is_not_the_sky_of_an_older_keyframe(warper):
