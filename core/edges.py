@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 _LEAST_STEP = 0.03  # of disparity: smaller steps move less than a pixel apart in a stride of flight
 _RAMPS = (0.04, 0.02, 0.01, 0.006)  # of the longer side, radii of ramps in the disparity map; wider ones are slopes
 _OVER, _STEP = 2, (1.25, 0.01)  # pixels by which what is near grows; how many times nearer it is, and by how much more
+_REACH, _FEW = 12, 0.02  # pixels from an edge of depth up to which twigs are looked for, share of these that must be known
+_MUCH = 0.1  # of disparity that what they grow from is nearer than what is behind: mist before far hills has no twigs
+_FOREIGN = 2.5, 0.1  # deviations of colour from what is behind, and least distance in RGB, from which it is something else
+_CERTAIN = 0.3  # sky up to which land is certain
 _DOUBT, _SURE = 0.1, 0.95  # of a patch of sky: where it begins, and what it must reach somewhere to be believed
 
 
@@ -103,9 +107,10 @@ def without_islands(sky: NDArray[np.float32]) -> NDArray[np.float32]:
 def without_floating_land(sky: NDArray[np.float32]) -> NDArray[np.float32]:
     """Let land that has sky (h, w) all around be sky: a summit above clouds, a bird, a balloon. It would float past as a scrap.
 
-    The largest piece of land stays, wherever it is.
+    Clouds below a summit that pass for half land do not hold it. The largest piece of land stays, wherever it is.
     """
-    labels, statistics = (np.asarray(found) for found in cv2.connectedComponentsWithStats((sky < 0.5).astype(np.uint8))[1:3])
+    certain = (sky < _CERTAIN).astype(np.uint8)
+    labels, statistics = (np.asarray(found) for found in cv2.connectedComponentsWithStats(certain)[1:3])
     if len(statistics) < 3:  # one piece, or none
         return sky
     floats = np.ones(len(statistics), np.bool_)
@@ -174,6 +179,43 @@ def before_behind(disparity: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     near = np.asarray(cv2.dilate(disparity, np.ones((2 * _OVER + 1, 2 * _OVER + 1), np.uint8)), np.float32)
     return np.where(near > _STEP[0] * disparity + _STEP[1], near, disparity)
+
+
+def with_twigs(disparity: NDArray[np.float32], image: NDArray[np.float32], sky: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Let tips and twigs, which a network loses, be as near as what they grow from; ``disparity`` and ``sky`` (h, w).
+
+    What lies beside something nearer belongs to it where it is connected with it, looks like it, and is foreign to what is
+    behind: else the top of a spruce stays on the mountain when the spruce has gone. It takes 20 ms.
+    """
+    nearest, before, behind = _sides(disparity, _REACH)
+    rim = (before & _sides(disparity, _OVER)[1]).astype(np.uint8)
+    behind &= sky < 0.5
+    clear = behind & (cv2.dilate(rim, np.ones((2 * _OVER + 1, 2 * _OVER + 1), np.uint8)) == 0)
+    (ours, _, some), (theirs, variance, others) = (_colours(image, part) for part in (before, clear))
+    to_ours, to_theirs = (np.square(image - mean).sum(axis=2) for mean in (ours, theirs))
+    foreign = (to_ours < to_theirs) & (to_theirs > np.maximum(_FOREIGN[0] ** 2 * variance, _FOREIGN[1] ** 2))
+    foreign &= behind & (np.minimum(some, others) > _FEW)
+    count, parts = cv2.connectedComponents((foreign | before).astype(np.uint8), connectivity=8)
+    joined = np.zeros(count, np.bool_)
+    joined[np.asarray(parts)[before]] = True
+    return np.where(foreign & joined[parts], nearest, disparity)
+
+
+def _sides(disparity: NDArray[np.float32], reach: int) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return what is nearest within ``reach`` pixels, what stands before something within it, and what lies behind something."""
+    farthest, nearest = _range(disparity, reach)
+    return nearest, disparity > farthest + _MUCH, nearest > disparity + _MUCH
+
+
+def _colours(
+    image: NDArray[np.float32], part: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Return mean and variance of the colours of ``part`` around each pixel, and its share there: (h, w, 3), (h, w), (h, w)."""
+    weight = part.astype(np.float32)
+    share = _box(weight, _REACH)
+    total = np.maximum(share, np.float32(1e-4))[..., None]
+    mean, square = (_box(power * weight[..., None], _REACH) / total for power in (image, np.square(image)))
+    return mean, (square - np.square(mean)).sum(axis=2), share
 
 
 def _range(x: NDArray[np.float32], radius: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -73,7 +73,7 @@ def perceive(image: NDArray[np.uint8], backend: str = "shipped") -> Scene:
 
 def assembled(image: NDArray[np.uint8], disparity: NDArray[np.float32], sky: NDArray[np.float32]) -> Scene:
     """Make a scene of raw maps of any sizes: aligned with the photo's edges, continued under the sky, normalised."""
-    from core.edges import before_behind, crisp_sky, land_extended, resized, snapped
+    from core.edges import before_behind, crisp_sky, land_extended, resized, snapped, with_twigs
 
     h, w = image.shape[:2]
     geometry = _size_within(w, h, GEOMETRY_SIDE, enlarge=True)
@@ -82,7 +82,8 @@ def assembled(image: NDArray[np.uint8], disparity: NDArray[np.float32], sky: NDA
     fine_sky = crisp_sky(sky, low, _as_float(image, size))
     sky_here = resized(fine_sky, geometry)
     land = land_extended(resized(disparity, geometry), sky_here, rim=3)
-    sharp = land_extended(before_behind(snapped(land, low)), sky_here, rim=1)
+    near = with_twigs(before_behind(snapped(land, low)), low, sky_here)
+    sharp = land_extended(near, sky_here, rim=1)
     return Scene(normalised(sharp, fine_sky), fine_sky)
 
 

@@ -14,6 +14,7 @@ from core.edges import (
     land_extended,
     resized,
     snapped,
+    with_twigs,
     without_floating_land,
     without_islands,
 )
@@ -160,6 +161,17 @@ def test_the_largest_piece_of_land_stays_wherever_it_is():
         np.testing.assert_array_equal(without_floating_land(whole), whole)
 
 
+def test_half_a_cloud_does_not_hold_a_summit():
+    """But a slope that is certain does."""
+    sky = np.ones((40, 60), np.float32)
+    sky[30:], sky[5:15, 20:40], sky[15:30, 25:35] = 0.0, 0.0, 0.4
+    out = without_floating_land(sky)
+    assert (out[:15] == 1.0).all()
+    assert np.array_equal(out[30:], sky[30:])
+    sky[15:30, 25:35] = 0.2
+    assert np.array_equal(without_floating_land(sky), sky)
+
+
 def test_what_is_near_reaches_two_pixels_over_what_is_behind_it():
     post = np.full((40, 60), 0.1, np.float32)
     post[10:, 28:32] = 0.6
@@ -173,3 +185,39 @@ def test_slopes_do_not_grow(across: float, down: float):
     rows, columns = np.mgrid[:30, :40].astype(np.float32)
     slope = (0.5 + across * columns / 40 + down * rows / 30).astype(np.float32)
     assert np.array_equal(before_behind(slope), slope)
+
+
+def _tree(tip: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A green post before a mottled blue mountain, its disparity, and where it goes on in the colour ``tip``."""
+    rng = np.random.default_rng(0)
+    image = (np.array((0.4, 0.4, 0.7)) + 0.02 * rng.normal(size=(60, 60, 1))).astype(np.float32)
+    disparity = np.full((60, 60), 0.05, np.float32)
+    post, top = np.zeros((2, 60, 60), np.bool_)
+    post[30:, 26:35], top[22:30, 30] = True, True
+    image[post], disparity[post], image[top] = (0.1, 0.3, 0.1), 0.5, tip
+    return disparity, image, top
+
+
+def test_the_tip_of_a_tree_is_as_near_as_the_tree():
+    disparity, image, tip = _tree((0.12, 0.28, 0.1))
+    assert np.array_equal(with_twigs(disparity, image, np.zeros_like(disparity)), np.where(tip, np.float32(0.5), disparity))
+
+
+@pytest.mark.parametrize("colour", [(0.41, 0.4, 0.7), (0.9, 0.5, 0.9)])  # like what is behind, and like neither
+def test_what_does_not_look_like_the_tree_is_no_twig(colour: tuple[float, float, float]):
+    disparity, image, _ = _tree(colour)
+    assert np.array_equal(with_twigs(disparity, image, np.zeros_like(disparity)), disparity)
+
+
+def test_what_stands_before_the_sky_is_none():
+    disparity, image, tip = _tree((0.12, 0.28, 0.1))
+    assert np.array_equal(with_twigs(disparity, image, tip.astype(np.float32)), disparity)
+
+
+def test_a_twig_is_joined_to_its_tree_and_its_tree_is_near():
+    disparity, image, _ = _tree((0.12, 0.28, 0.1))
+    apart = image.copy()
+    apart[27:30] = apart[:3]
+    assert np.array_equal(with_twigs(disparity, apart, np.zeros_like(disparity)), disparity)
+    far = np.minimum(disparity, 0.12)
+    assert np.array_equal(with_twigs(far, image, np.zeros_like(far)), far)
