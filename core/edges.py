@@ -214,7 +214,8 @@ def _colours(
     weight = part.astype(np.float32)
     share = _box(weight, _REACH)
     total = np.maximum(share, np.float32(1e-4))[..., None]
-    mean, square = (_box(power * weight[..., None], _REACH) / total for power in (image, np.square(image)))
+    powers = image, np.square(image)
+    mean, square = (np.asarray(_box(power * weight[..., None], _REACH) / total, np.float32) for power in powers)
     return mean, (square - np.square(mean)).sum(axis=2), share
 
 
