@@ -16,6 +16,7 @@ from core.exemplar.levels import guide
 from core.exemplar.look import CopiedLook
 from core.exemplar.loops import Loops, fastest
 from core.exemplar.mirror import Mirror
+from core.exemplar.reflection import WATER, Reflection
 from core.exemplar.renewal import BELIEVED, Renewal, evened, ground_of, grounded, raised, smoothness, softened, thresholds, tidied
 from core.exemplar.sampling import Patches
 from core.exemplar.synthesis import Synthesis, Wanted
@@ -103,8 +104,10 @@ class ExemplarGenerator:
         rays = view.camera.rays(*view.mask.shape[::-1]).astype(np.float32) @ view.camera.rotation.T.astype(np.float32)
         done = grounded(tidied(self._completion.fill(view, coarse=True)), prepared.ground, rays[..., 1])
         row = prepared.rows(rays)
-        renewal = Renewal.of(done, source, prepared.atlas, prepared.thresholds, row, self._loops)
         over_water = above(prepared.water, view.camera, rays, done.disparity)
+        lake = prepared.reflection.is_there & (over_water < WATER) & (done.sky < SKY)
+        done = replace(done, view=replace(done.view, mask=done.view.mask | lake))  # what it shows is known
+        renewal = Renewal.of(done, source, prepared.atlas, prepared.thresholds, row, lake, self._loops)
         labels = prepared.synthesis(self._wanted(done, renewal, source, row, over_water))
         copied = labels.astype(np.float32) + np.float32(0.5)
         source = np.where(renewal.new[..., None], copied, source)
@@ -116,8 +119,11 @@ class ExemplarGenerator:
         done = grounded(done, prepared.ground, rays[..., 1])  # what is copied may lie in a pit
         land = done.sky < SKY
         source = _over_skyline(source, land)
+        over_water = np.where(lake, np.float32(0.0), above(prepared.water, view.camera, rays, done.disparity))
+        over_water = np.where(land, over_water, np.float32(1.0))
+        if prepared.reflection.is_there:
+            source, over_water = prepared.reflection.shown(source, view.camera, done, over_water)
         if prepared.mirror.is_there:
-            over_water = np.where(land, above(prepared.water, view.camera, rays, done.disparity), np.float32(1.0))
             source, reflected, mirrored = prepared.mirror.shown(source, self._direction(view, prepared.atlas), over_water)
         bare = prepared.atlas.colours_at(source)
         tone = prepared.toned(done, renewal, tone, labels, bare)
@@ -176,12 +182,13 @@ class _Prepared:
         self.shape, self._lens, self._loops = shape, photos[0].camera.intrinsics, loops
         across = self._lens.covered_by(shape[1] / shape[0]).fx / self._lens.fx
         self.atlas = Atlas.of(photos, round(shape[1] * across))
-        self.synthesis = Synthesis(self.atlas, loops)
         smooth = smoothness(self.atlas)
         self.thresholds = thresholds(smooth, seed)
-        self.mirror = Mirror(self.atlas, smooth)
         self.ground = ground_of(photos[0])
         self.water = Water.of(photos[0])
+        self.reflection = Reflection(photos[0], self.atlas, self.water)
+        self.mirror = Mirror(self.atlas, smooth, self.reflection)
+        self.synthesis = Synthesis(self.atlas, loops, self.reflection.water)
         few, seen = np.zeros((2, 2, 3), np.float32), np.zeros((2, 2), np.bool_)
         places, flat = np.zeros((2, 2, 2), np.float32), np.ones((2, 2), np.float32)
         # compiled now and not in flight, when the first keyframe is carried

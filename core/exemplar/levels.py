@@ -89,13 +89,15 @@ class Level:
         return out
 
 
-def levels_of(atlas: Atlas) -> tuple[Level, ...]:
-    """Prepare ``atlas`` at all levels, the finest first."""
+def levels_of(atlas: Atlas, mirror: Flags | None = None) -> tuple[Level, ...]:
+    """Prepare ``atlas`` at all levels, the finest first; of the ``mirror`` (h, w) in the first photo nothing is copied."""
     width, height = atlas.size
     rows = (np.arange(height, dtype=np.float32) + np.float32(0.5)) / np.float32(height)
     row = np.broadcast_to(rows[:, None], atlas.sky.shape)
     guides = guide(atlas.disparity, atlas.sky, row, atlas.above)
     shut_at = np.concatenate([barred(page) for page in atlas.pages], axis=1).astype(np.float32)
+    if mirror is not None:
+        shut_at[:, :width][mirror] = 1.0
     out = []
     for number in range(LEVELS):
         size = atlas.disparity.shape[1] >> number, height >> number

@@ -61,8 +61,13 @@ class Renewal:
     worn: Floats  # log2 of the larger magnification of what is known
 
     @classmethod
-    def of(cls, done: Completion, source: Floats, atlas: Atlas, varied: Floats, row: Floats, loops: Loops) -> Renewal:
-        """Decide for the completed view ``done``, which shows the positions ``source`` (h, w, 2) of ``atlas``."""
+    def of(
+        cls, done: Completion, source: Floats, atlas: Atlas, varied: Floats, row: Floats, kept: Flags, loops: Loops
+    ) -> Renewal:
+        """Decide for the completed view ``done``, which shows the positions ``source`` (h, w, 2) of ``atlas``.
+
+        What is ``kept`` (h, w) never wears.
+        """
         land, known = done.sky < SKY, done.view.mask
         stretch = np.zeros((*land.shape, 2), np.float32)
         loops.stretches(source, stretch)
@@ -71,8 +76,9 @@ class Renewal:
             np.clip(source[..., 1], 0, len(varied) - 1).astype(np.int32),
             np.clip(source[..., 0], 0, varied.shape[1] - 1).astype(np.int32),
         ]
-        age = np.where(known & land, np.maximum(worn / _WORN, streak / _STREAKED) / limit, np.float32(0.0))
-        spent = _grown(np.maximum(age, _scattered(source, known & land, loops) / _BROKEN))
+        wearing = known & land & ~kept
+        age = np.where(wearing, np.maximum(worn / _WORN, streak / _STREAKED) / limit, np.float32(0.0))
+        spent = _grown(np.maximum(age, _scattered(source, wearing, loops) / _BROKEN))
         holes = ~known & land
         new = (_whole(spent | holes) & land) | holes
         beside_land, beside_sky = (

@@ -83,8 +83,9 @@ class Wanted:
 class Synthesis:
     """A photo, ready to be copied from."""
 
-    def __init__(self, atlas: Atlas, loops: Loops) -> None:
-        self.levels, self._loops = levels_of(atlas), loops
+    def __init__(self, atlas: Atlas, loops: Loops, mirror: Flags | None = None) -> None:
+        """Of the ``mirror`` (h, w) in the first photo of ``atlas`` nothing is copied."""
+        self.levels, self._loops = levels_of(atlas, mirror), loops
         self._search = Search(self.levels[-1], loops)
 
     def __call__(self, wanted: Wanted) -> Labels:

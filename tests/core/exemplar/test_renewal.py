@@ -32,8 +32,9 @@ def completed(view=None):
     return generator.fill(view or whole_view(PHOTO))
 
 
-def renewal(atlas, done, source):
-    return Renewal.of(done, source.astype(np.float32), atlas, thresholds(smoothness(atlas), 0), ROW, Loops())
+def renewal(atlas, done, source, kept=None):
+    kept = np.zeros(done.sky.shape, np.bool_) if kept is None else kept
+    return Renewal.of(done, source.astype(np.float32), atlas, thresholds(smoothness(atlas), 0), ROW, kept, Loops())
 
 
 def test_sharp_known_land_is_not_renewed(atlas):
@@ -54,6 +55,14 @@ def test_worn_land_is_renewed_wholly_and_owes_nothing_then(atlas):
     out = renewal(atlas, completed(), here(WIDTH, HEIGHT) / 2.0**7)
     assert out.new[out.land].all()
     assert not out.worn.any()
+
+
+def test_what_is_kept_never_wears(atlas):
+    kept = np.zeros((HEIGHT, WIDTH), np.bool_)
+    kept[:, : WIDTH // 2] = True
+    out = renewal(atlas, completed(), here(WIDTH, HEIGHT) / 2.0**7, kept)
+    assert not out.new[:, : WIDTH // 4].any()
+    assert out.new[:, WIDTH // 2 :][out.land[:, WIDTH // 2 :]].all()
 
 
 def test_streaked_land_is_renewed(atlas):
