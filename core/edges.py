@@ -19,7 +19,7 @@ _OVER, _STEP = 2, (1.25, 0.01)  # pixels by which what is near grows; how many t
 _REACH, _FEW = 12, 0.02  # pixels from an edge of depth up to which twigs are looked for, share of these that must be known
 _MUCH = 0.1  # of disparity that what they grow from is nearer than what is behind: mist before far hills has no twigs
 _FOREIGN = 2.5, 0.1  # deviations of colour from what is behind, and least distance in RGB, from which it is something else
-_CERTAIN = 0.3  # sky up to which land is certain
+_CERTAIN, _SUMMIT = 0.3, 0.01  # sky up to which land is certain; share of the picture from which it can be a summit above clouds
 _DOUBT, _SURE = 0.1, 0.95  # of a patch of sky: where it begins, and what it must reach somewhere to be believed
 
 
@@ -107,19 +107,25 @@ def without_islands(sky: NDArray[np.float32]) -> NDArray[np.float32]:
 def without_floating_land(sky: NDArray[np.float32]) -> NDArray[np.float32]:
     """Let land that has sky (h, w) all around be sky: a summit above clouds, a bird, a balloon. It would float past as a scrap.
 
-    Clouds below a summit that pass for half land do not hold it. The largest piece of land stays, wherever it is.
+    Clouds below a summit that pass for half land do not hold it, but the tips of trees are no summits. The largest piece of land
+    stays, wherever it is.
     """
-    certain = (sky < _CERTAIN).astype(np.uint8)
-    labels, statistics = (np.asarray(found) for found in cv2.connectedComponentsWithStats(certain)[1:3])
-    if len(statistics) < 3:  # one piece, or none
-        return sky
-    floats = np.ones(len(statistics), np.bool_)
-    for border in (labels[0], labels[-1], labels[:, 0], labels[:, -1], 1 + np.argmax(statistics[1:, cv2.CC_STAT_AREA])):
-        floats[border] = False
-    floats[0] = False
-    floating = floats[labels]
-    away = [cv2.distanceTransform((~part).astype(np.uint8), cv2.DIST_L2, 5) for part in (floating, (labels > 0) & ~floating)]
-    return np.where(away[0] < away[1], np.float32(1.0), sky)  # soft sky goes with what is nearer
+    for certain, least in ((0.5, 0.0), (_CERTAIN, _SUMMIT)):
+        labels, statistics = (
+            np.asarray(found) for found in cv2.connectedComponentsWithStats((sky < certain).astype(np.uint8))[1:3]
+        )
+        if len(statistics) < 3:  # one piece, or none
+            continue
+        area = statistics[:, cv2.CC_STAT_AREA]
+        floats = area >= least * sky.size
+        for border in (labels[0], labels[-1], labels[:, 0], labels[:, -1], 1 + np.argmax(area[1:])):
+            floats[border] = False
+        floats[0] = False
+        if floats.any():
+            parts = floats[labels], (labels > 0) & ~floats[labels]
+            away = [cv2.distanceTransform((~part).astype(np.uint8), cv2.DIST_L2, 5) for part in parts]
+            sky = np.where(away[0] < away[1], np.float32(1.0), sky)  # soft sky goes with what is nearer
+    return sky
 
 
 def nearest_filled(values: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
