@@ -187,7 +187,9 @@ class _Prepared:
         self.ground = ground_of(photos[0])
         self.water = Water.of(photos[0])
         self.reflection = Reflection(photos[0], self.atlas, self.water)
-        self.mirror = Mirror(self.atlas, smooth, self.reflection)
+        self.mirror = Mirror(self.atlas, smooth, self.reflection.sky if self.reflection.is_there else None)
+        if self.reflection.is_there and not self.mirror.is_there:  # nothing could be shown between what it mirrors
+            self.reflection, self.mirror = Reflection(photos[0], self.atlas, None), Mirror(self.atlas, smooth)
         self.synthesis = Synthesis(self.atlas, loops, self.reflection.water)
         few, seen = np.zeros((2, 2, 3), np.float32), np.zeros((2, 2), np.bool_)
         places, flat = np.zeros((2, 2, 2), np.float32), np.ones((2, 2), np.float32)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.exemplar.atlas import Atlas
-    from core.exemplar.reflection import Reflection
 
     Floats = NDArray[np.float32]
     Flags = NDArray[np.bool_]
@@ -34,13 +33,16 @@ _LOW, _ALIKE = 3.0, 0.18  # pixels, sigma, over which other things are as alike 
 class Mirror:
     """The calm water of the start photo; ``is_there`` says whether it shows enough of it."""
 
-    def __init__(self, atlas: Atlas, smooth: Floats, reflection: Reflection) -> None:
-        """``smooth`` (h, w) is how smooth the photos of ``atlas`` are, unfolded, [0, 1]; a ``reflection`` knows what is sky."""
+    def __init__(self, atlas: Atlas, smooth: Floats, sky: Flags | None = None) -> None:
+        """``smooth`` (h, w) is how smooth the photos of ``atlas`` are, unfolded, [0, 1].
+
+        Where the photo's water mirrors land, ``sky`` (h, w) is where it mirrors sky, and all else is known to be mirrored.
+        """
         width, height = atlas.size
         water = atlas.above[:, :width] < WATER
         colours = atlas.colours[:, :width] * np.float32(1.0 / 255.0)
-        self._smooth = np.ones_like(smooth) if reflection.is_there else smooth
-        calm = _clear(colours, reflection.sky) if reflection.is_there else _calm(colours, water, smooth[:, :width])
+        self._smooth = smooth if sky is None else np.ones_like(smooth)
+        calm = _calm(colours, water, smooth[:, :width]) if sky is None else _clear(colours, sky)
         self.is_there = bool(calm.sum() > max(_MOSTLY * water.sum(), 1))
         # where the photo shows something else, calm water beside it; in rows without any, that of the next row that has some
         row, column = (np.broadcast_to(side, calm.shape).astype(np.float32) for side in np.ogrid[:height, :width])

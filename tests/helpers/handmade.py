@@ -98,6 +98,7 @@ class JoiningGenerator(CopyGenerator):
     """Its holes have the mean colour of the photos that lend their look."""
 
     name = "joining"
+    waits = True
 
     def __init__(self) -> None:
         self.others: tuple[Keyframe, ...] = ()

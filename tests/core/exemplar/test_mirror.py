@@ -6,14 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 from exemplars import here
-from handmade import keyframe
 
 from core.exemplar.atlas import Atlas
 from core.exemplar.mirror import Mirror
-from core.exemplar.reflection import Reflection
 from core.exemplar.renewal import smoothness
 
-PHOTO = keyframe()
 SIZE = 96, 64  # of an atlas: a lake below row 32, lighter towards the viewer, with a rock in it
 
 
@@ -30,7 +27,7 @@ def pond(*, calm: bool) -> tuple[Atlas, Mirror]:
     over = np.where(np.arange(height)[:, None] < 32, 1.0, 0.0).repeat(width, axis=1).astype(np.float32)
     plain = np.full((height, width), 0.2, np.float32)
     atlas = Atlas((), SIZE, (level,), colours, plain, np.zeros_like(plain), plain, over)
-    return atlas, Mirror(atlas, smoothness(atlas), Reflection(PHOTO, atlas, None))
+    return atlas, Mirror(atlas, smoothness(atlas))
 
 
 def test_calm_water_shows_what_lies_in_its_direction():
@@ -74,4 +71,4 @@ def test_rough_water_is_no_mirror():
     assert not pond(calm=False)[1].is_there
     dry, _ = pond(calm=True)
     land = replace(dry, above=np.ones_like(dry.above))
-    assert not Mirror(land, smoothness(land), Reflection(PHOTO, land, None)).is_there
+    assert not Mirror(land, smoothness(land)).is_there

@@ -105,3 +105,19 @@ def test_what_a_lake_mirrors_is_copied_to_no_land_and_never_wears():
     assert (picture[generator._prepared.reflection.water][:, 3] == SHUT).all()
     assert not refined.debt[-8:].any() or refined.debt[-8:].max() < 2.0
     assert np.isfinite(refined.image).all()
+
+
+def test_without_clear_sky_between_what_it_mirrors_it_is_no_mirror():
+    """Nothing could be shown there, and what never wears would be drawn out for ever."""
+    photo = lake(mirrors=True)
+    image = photo.image.copy()
+    sky = reflection(photo).sky
+    speckled = np.random.default_rng(1).integers(0, 255, (*image.shape[:2], 1), np.uint8).repeat(3, axis=2)
+    image[sky] = speckled[sky]
+    speckled = replace(photo, image=image)
+    assert reflection(speckled).is_there
+    generator = ExemplarGenerator()
+    generator.begin(speckled, 0)
+    generator(flown(speckled, speckled, CAMERA, (WIDTH, HEIGHT)))
+    assert not generator._prepared.mirror.is_there
+    assert not generator._prepared.reflection.is_there
