@@ -119,11 +119,11 @@ class ExemplarGenerator:
         done = grounded(done, prepared.ground, rays[..., 1])  # what is copied may lie in a pit
         land = done.sky < SKY
         source = _over_skyline(source, land)
-        over_water = np.where(lake, np.float32(0.0), above(prepared.water, view.camera, rays, done.disparity))
-        over_water = np.where(land, over_water, np.float32(1.0))
-        if prepared.reflection.is_there:
-            source, over_water = prepared.reflection.shown(source, view.camera, done, over_water)
         if prepared.mirror.is_there:
+            over_water = np.where(lake, np.float32(0.0), above(prepared.water, view.camera, rays, done.disparity))
+            over_water = np.where(land, over_water, np.float32(1.0))
+            if prepared.reflection.is_there:
+                source, over_water = prepared.reflection.shown(source, view.camera, done, over_water)
             source, reflected, mirrored = prepared.mirror.shown(source, self._direction(view, prepared.atlas), over_water)
         bare = prepared.atlas.colours_at(source)
         tone = prepared.toned(done, renewal, tone, labels, bare)
@@ -136,15 +136,14 @@ class ExemplarGenerator:
 
     def _prepared_for(self, photo: Keyframe, view: WarpedView) -> _Prepared:
         """Return what is copied from; unless this ``waits`` it is sharpened behind the first views."""
-        prepared, sharper = self._prepared, self._sharper
+        prepared = self._prepared
         if prepared is None or prepared.shape != view.mask.shape:
             prepared = self._prepared = _Prepared((photo, *self._others), view.mask.shape, self._seed, self._loops)
-            sharper = _behind.submit(prepared.atlas.sharpen)
+            self._sharper = _behind.submit(prepared.atlas.sharpen)
+        sharper = self._sharper
         if sharper is not None and (self.waits or sharper.done()):
             self._sharper = None
             sharper.result()
-        else:
-            self._sharper = sharper
         return prepared
 
     @property

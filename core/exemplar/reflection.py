@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from core.exemplar.water import Water
 
     Floats = NDArray[np.float32]
-    Doubles = NDArray[np.float64]
     Flags = NDArray[np.bool_]
     Indices = NDArray[np.intp]
 
