@@ -32,7 +32,7 @@ SAME_VIEW = math.radians(1.5)  # and turned less than this see the same picture
 _PROBES = (24, 15)  # columns, rows of points of a keyframe that stand for its land
 _CELLS = (12, 8)  # columns, rows of the view in which they are counted
 _CANDIDATES = 10  # keyframes nearest to the camera that are looked at closely
-_REFERENCE_WIDTH = 256  # pixels; a keyframe that magnified shows fewer than this across the view is past its best
+_REFERENCE_WIDTH = 256  # pixels; the photo is past its best when, magnified, it shows fewer than this across the view
 _PHOTO_SHARE = 0.5, 0.12  # of what it shows at home: the photo is chosen while it shows as much well, and if it has no sky
 _LEAST_GAIN = 0.02  # of the view: a keyframe that adds less is not worth its warp
 _CLOSE = 0.1  # scene scales or fields of view: what is no farther than this from the nearest keyframe is near, too
@@ -45,7 +45,7 @@ _AWAKE = 12  # keyframes added or chosen lately, which may keep what was compute
 class _Entry:
     keyframe: Keyframe
     points: NDArray[np.float64]  # (n, 4) world positions of land probes, homogeneous, w = disparity there
-    magnifiable: float  # times that it may be magnified before it shows less than ``_REFERENCE_WIDTH`` pixels across a view
+    magnifiable: float  # focal length, in widths, of a view in which it is at its best where it was made
 
 
 class World:
@@ -58,7 +58,7 @@ class World:
         self._lock = threading.Lock()
         land = photo.disparity[photo.geometry_sky < 0.5]
         self.scale = 1.0 / float(np.clip(np.median(land) if land.size else 0.5, 0.1, 1.0))  # scene units
-        self._photo = _entry(photo)
+        self._photo = _entry(photo, photo.columns / _REFERENCE_WIDTH)
         # Where there is a sky the rims of the photo's ridges would fill gaps with specks. Without one the photo is a wall.
         share = _PHOTO_SHARE[int(photo.closed)]
         self._fair_share = share * _seen(self._photo, photo.camera).mean()
@@ -197,7 +197,11 @@ def _distances(entries: tuple[_Entry, ...], camera: Camera) -> tuple[NDArray[np.
     return places, np.arccos(np.clip(0.5 * (traces - 1.0), -1.0, 1.0))
 
 
-def _entry(keyframe: Keyframe) -> _Entry:
+def _entry(keyframe: Keyframe, magnifiable: float = 1.0) -> _Entry:
+    """Prepare ``keyframe``; one that was made is right for its own place alone, however fine its picture.
+
+    Magnified, land is drawn out. So what is shown is at most 2 keyframes old and not 7, and woods that were streaks are woods.
+    """
     columns, rows = _PROBES
     disparity = np.maximum(picked(keyframe.disparity, (rows, columns)).astype(np.float64), 1e-3)
     land = picked(keyframe.sky, (rows, columns)) < 0.5
@@ -205,8 +209,7 @@ def _entry(keyframe: Keyframe) -> _Entry:
     pose = keyframe.camera.world_from_camera
     world = local @ pose[:3, :3].T + pose[:3, 3]
     points = np.column_stack([world, disparity[land]])
-    width_at_unit_focus = keyframe.columns * keyframe.camera.intrinsics.fx
-    return _Entry(keyframe, points, width_at_unit_focus / _REFERENCE_WIDTH)
+    return _Entry(keyframe, points, magnifiable * keyframe.camera.intrinsics.fx)
 
 
 def _seen(entry: _Entry, camera: Camera) -> NDArray[np.float64]:

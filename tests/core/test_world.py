@@ -76,6 +76,16 @@ def test_the_nearest_of_a_path_is_chosen_again_on_the_way_back():
         assert made[index].serial in serials(world.choose(cameras[index]))
 
 
+def test_a_keyframe_is_not_magnified_where_one_was_made_since_however_fine_its_picture():
+    world = World(PHOTO)
+    behind = PHOTO.camera.moved(40.0 * FORWARD, STILL)
+    here = behind.moved(3.0 * FORWARD, STILL)
+    fine, made_here = keyframe(behind.through(WIDE), size=(512, 320)), refined(here)
+    assert world.add(fine)
+    assert world.add(made_here)
+    assert world.choose(here, held=(fine,))[0] == made_here
+
+
 def test_a_view_seen_once_stays_as_it_is():
     world = World(PHOTO)
     camera = PHOTO.camera.moved(FORWARD, STILL)
