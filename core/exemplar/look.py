@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from core.exemplar.rim import evened_rim
 from core.exemplar.sampling import Patches, mix, show_sky, trace
 from core.exemplar.tone import LARGEST
 from core.keyframe import eight_bit
@@ -68,8 +69,8 @@ class CopiedLook:
         size = scale * width, scale * height
         patches = Patches(self.positions, keyframe.disparity)
         out = magnified(self.atlas, patches, scale)
-        other = (sky - self.atlas.sky_at(patches.source))[..., None]
-        extra = np.rint(255.0 * np.concatenate([self.tones, other], axis=2)).astype(np.int16)
+        tones, there = self.tones, self.atlas.sky_at(patches.source)
+        extra = np.rint(255.0 * np.concatenate([tones, (sky - there)[..., None]], axis=2)).astype(np.int16)
         out = np.asarray(cv2.add(out, cv2.resize(extra, size, interpolation=cv2.INTER_LINEAR), dtype=cv2.CV_8U), np.uint8)
         # no specks in the sky and no cracks in the land: alpha stays within that of the pixels around
         least, most = (
@@ -77,6 +78,7 @@ class CopiedLook:
             for part in (cv2.erode(sky, _BESIDE), cv2.dilate(sky, _BESIDE))
         )
         out[..., 3] = np.clip(out[..., 3], least, most)
+        evened_rim(out, patches.source, self.atlas.colours_at(patches.source) + np.float32(255.0) * tones, there, sky)
         self._before_sky(out, keyframe.camera, (width, height))
         return out
 
