@@ -64,6 +64,7 @@ class Prior:
         # the horizon is that of the lowest skyline, but not above the middle of the photo
         lowest = float(np.percentile(skyline, 95.0)) / len(self.sky)
         self._horizon = np.float32(np.arctan(min((lens.cy - lowest) / lens.fy, 0.0)))
+        self._open = np.float32(not photo.closed)
         self._lens = lens
         self._half = 0.5 * lens.fov[0], 0.5 * lens.fov[1]
 
@@ -81,13 +82,15 @@ class Prior:
         """Return what ``camera`` would see of the prior; only its rotation counts.
 
         Where ``outside`` (h, w) is 1, beyond the border of what is known, it is the whole photo. Where it is 0, between what is
-        known, it is what comes up behind that: the near is left out, and land rises half as high over the horizon.
+        known, it is what comes up behind that: the near is left out, and land rises half as high over the horizon. So above half
+        of what the photo shows there is sky, or slopes that leave it at its top would be towers that stay for ever.
         """
         rays = camera.rays(width, height).astype(np.float32)  # half the time of float64, and 1e-7 is far below a pixel
         x, y, z = np.moveaxis(rays @ camera.rotation.T.astype(np.float32), -1, 0)
         azimuth, _ = around(np.arctan2(x, z), 0.98 * self._half[0])
         level = np.arctan2(-y, np.hypot(x, z))
         raised = self._horizon + (level - self._horizon) / (_RISE + (1.0 - _RISE) * outside)
+        over = (1.0 - outside) * (raised > 0.98 * self._half[1]) * self._open
         raised = np.where(level > self._horizon, np.maximum(np.minimum(raised, 0.98 * self._half[1]), level), level)
         elevation = _bounded(raised, 0.98 * self._half[1])
         u = self._lens.fx * np.tan(azimuth) + self._lens.cx
@@ -99,7 +102,7 @@ class Prior:
             for p in (self._whole, self._far)
         )
         seen = far + outside[..., None] * (whole - far)
-        return PriorView(seen[..., :3], seen[..., 3], seen[..., 4])
+        return PriorView(seen[..., :3], seen[..., 3], np.maximum(seen[..., 4], over).astype(np.float32))
 
 
 def _continued(

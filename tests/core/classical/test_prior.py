@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -86,3 +87,24 @@ def test_level_positions_go_on_around_the_circle(yaw):
     uv = PRIOR.positions(PHOTO.camera.moved(np.zeros(3), turn(yaw)), 64, 40)
     step = np.abs(np.diff(uv[20, :, 0]))
     assert np.minimum(step, 2.0 - step).max() < 0.1
+
+
+def sloped(open_columns: slice) -> np.ndarray:
+    """Sky of a view through the photo's own camera, known | beyond, where its land reaches the top beside ``open_columns``."""
+    sky = np.zeros_like(PHOTO.sky)
+    sky[:, open_columns] = PHOTO.sky[:, open_columns]
+    prior = Prior(replace(PHOTO, sky=sky))
+    outside = np.zeros((40, 64), np.float32)
+    outside[:, 48:] = 1.0
+    return prior.view(PHOTO.camera, 64, 40, outside).sky
+
+
+def test_a_slope_that_leaves_the_photo_at_its_top_comes_up_half_as_high_behind_land():
+    sky = sloped(np.s_[40:88])
+    assert (sky[:4, 2:18] == 1.0).all()  # as wide as the photo's slope, where it would be a tower
+    assert (sky[18:, 2:18] < 0.5).all()  # and land below
+    assert (sky[:, 50:] < 0.5).all()  # beyond the border of what is known it is the photo's
+
+
+def test_a_wall_goes_on_to_the_top():
+    assert (sloped(np.s_[:0]) < 0.5).all()
