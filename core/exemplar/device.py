@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.exemplar.levels import COLOUR
 from core.exemplar.loops import Loops
 from core.exemplar.sampling import octaves
 from core.gpu import Gpu
@@ -90,8 +91,8 @@ class DeviceLoops(Loops):
         """See ``core.exemplar.search.add_up``."""
         with self._working():
             there = self._there(total)
-            pixels = tuple(map(self._there, (piece.wanted, piece.looks, piece.places, at.astype(np.int32))))
-            features = self._constant(positions.features), len(positions.features), positions.looks
+            pixels = tuple(map(self._there, (piece.wanted, piece.detail, piece.colour, piece.places, at.astype(np.int32))))
+            features = self._constant(positions.features), len(positions.features), positions.looks - COLOUR, positions.looks
             squares = *map(self._constant, (*positions.squares, positions.closed)), self._there(price)
             size = positions.features.shape[1] // positions.width, positions.width
             self._launch("add_up", total.size, *pixels, len(at), *features, *squares, *size, there, *total.shape)

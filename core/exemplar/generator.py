@@ -171,7 +171,7 @@ class ExemplarGenerator:
             apart = np.abs(np.log(done.disparity / np.maximum(atlas.disparity_at(suggested), 0.01)))
             holes &= apart < _ALIKE
             known[holes] = suggested[holes]
-        return Wanted(eight_bit(done.land), guide(done.disparity, sky, row, over_water), renewal.trust, new, known)
+        return Wanted(eight_bit(done.land), guide(done.disparity, sky, row, over_water), renewal.believed, new, known)
 
 
 class _Prepared:
@@ -205,7 +205,7 @@ class _Prepared:
 
     def toned(self, done: Completion, renewal: Renewal, tone: Floats, labels: NDArray[np.int32], bare: Bytes) -> Floats:
         """Return the tone with that of new land: what ``bare`` copies (h, w, 3) lack of old colours that are trusted."""
-        known, trust, land = done.view.mask, renewal.trust, done.sky < SKY
+        known, trust, land = done.view.mask, renewal.believed.trust, done.sky < SKY
         held = _HOLD[2] * np.clip((trust - _HOLD[1]) / (_HOLD[0] - _HOLD[1]), 0.0, 1.0)
         hold = np.where(known, held, _HOLD[3]).astype(np.float32)
         missing = np.clip(done.land - bare * np.float32(1.0 / 255.0), -LARGEST, LARGEST)

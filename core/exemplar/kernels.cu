@@ -95,9 +95,9 @@ extern "C" __global__ void settle(
 
 // A thread a shift. It adds the piece's pixels in their order, as the twin does, which goes through all shifts for each of them.
 extern "C" __global__ void add_up(
-    const float *wanted, const float *looks, const float *places, const int *at, int size, const float *features, int count,
-    int look_count, const float *of_looks, const float *of_places, const float *closed, const float *price, int h, int w,
-    double *total, int rows, int columns) {
+    const float *wanted, const float *detail, const float *colour, const float *places, const int *at, int size,
+    const float *features, int count, int detail_count, int look_count, const float *of_detail, const float *of_colour,
+    const float *of_places, const float *closed, const float *price, int h, int w, double *total, int rows, int columns) {
     int shift = thread_index(), row = shift / columns, column = shift % columns, positions = h * w;
     if (row >= rows) return;
     double sum = total[shift];
@@ -106,12 +106,13 @@ extern "C" __global__ void add_up(
         if (y < 0 || x < 0 || y >= h || x >= w) continue;
         const float *pixel = wanted + i * count;
         float own = 0.0f;
-        for (int d = 0; d < count; d++) own += pixel[d] * (d < look_count ? looks[i] : places[i]) * pixel[d];
-        float apart = own + looks[i] * of_looks[j] + places[i] * (of_places[j] + price[j]) + closed[j];
+        auto weight = [=](int d) { return d < detail_count ? detail[i] : d < look_count ? colour[i] : places[i]; };
+        for (int d = 0; d < count; d++) own += pixel[d] * weight(d) * pixel[d];
+        float apart = own + detail[i] * of_detail[j] + colour[i] * of_colour[j] + places[i] * (of_places[j] + price[j]) + closed[j];
         for (int d = 0; d < count; d += 5) {  // in fives, as the twin has them
             float five = 0.0f;
             for (int e = d; e < d + 5; e++) {
-                float product = pixel[e] * (e < look_count ? looks[i] : places[i]) * -2.0f * features[e * positions + j];
+                float product = pixel[e] * weight(e) * -2.0f * features[e * positions + j];
                 five = e == d ? product : five + product;
             }
             apart += five;

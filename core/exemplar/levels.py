@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LEVELS = 3  # 256x160, 128x80 and 64x40
 PATCH = 7  # pixels
-COMPONENTS = 12  # of a patch that are compared
+COMPONENTS, COLOUR = 12, 3  # of a patch that are compared, the last of which are its mean colour
 UNIT = 127.5  # of features a unit of colour: with it features and their squares are whole numbers that float32 holds exactly
 DEPTH, SKY, WATER, ROW = (
     1.2,
@@ -44,7 +44,7 @@ _SUBDUED, _LOW = 0.65, 5.0  # share of the low frequencies, by pixels, that seam
 
 @dataclass(frozen=True, eq=False)
 class Basis:
-    """Principal components of a photo's patches (appearance space, Lefebvre and Hoppe 2006)."""
+    """Principal components of a photo's patches (appearance space, Lefebvre and Hoppe 2006), and their mean colours."""
 
     mean: Floats  # (3 PATCH^2,)
     axes: Floats  # (3 PATCH^2, COMPONENTS)
@@ -53,9 +53,11 @@ class Basis:
     def of(cls, patches: Floats) -> Basis:
         """Find those of ``patches`` (n, 3 PATCH^2)."""
         mean = patches.mean(axis=0)
-        centred = patches - mean
-        axes = np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :COMPONENTS]
-        return cls(mean, np.ascontiguousarray(axes, np.float32))
+        colour = np.kron(np.eye(COLOUR), np.full((PATCH**2, 1), 1.0 / PATCH)).astype(np.float32)
+        detail = patches - mean
+        detail -= (detail @ colour) @ colour.T
+        axes = np.linalg.eigh(detail.T @ detail)[1][:, ::-1][:, : COMPONENTS - COLOUR]
+        return cls(mean, np.ascontiguousarray(np.concatenate([axes, colour], axis=1), np.float32))
 
     def project(self, patches: Floats) -> Floats:
         """Coordinates (n, COMPONENTS) of ``patches``."""
@@ -68,7 +70,7 @@ class Level:
 
     picture: Bytes  # (.., 4): land, and where it is ``SHUT``
     detail: Bytes  # (.., 4): the same with its low frequencies subdued, for seams
-    features: Numbers  # (.., n): looks first, then depth, what stands there and row, by ``UNIT``
+    features: Numbers  # (.., n): looks first, their mean colour last, then depth, what stands there and row, by ``UNIT``
     basis: Basis | None  # of patches, where positions are searched for; elsewhere looks are blurred colours
     columns: int  # of one photo
     rarity: Floats | None  # (h w,) squared distance of each patch to the nearest elsewhere in the photos

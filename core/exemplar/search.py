@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from core.exemplar.coherence import NOWHERE
-from core.exemplar.levels import SHUT, UNIT, Level
+from core.exemplar.levels import COLOUR, SHUT, UNIT, Level
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,11 +45,19 @@ _FOREIGN = 2.0  # of showing what the first photo has nothing like, as a share o
 class Positions(NamedTuple):
     """All positions of the photo at one level, row by row, as a compiled loop takes them."""
 
-    features: Floats  # (n, positions), looks first
-    squares: tuple[Floats, Floats]  # (positions,) each: what those of the looks add up to, and of the others
+    features: Floats  # (n, positions), as ``Level`` has them
+    squares: tuple[Floats, Floats, Floats]  # (positions,) each: what those of detail, of mean colour and of the others add up to
     closed: Floats  # (positions,) 0, or what keeps them from being copied
     looks: int  # how many of the features are looks
     width: int  # positions in a row
+
+
+class Believed(NamedTuple):
+    """How far what is seen counts, all (h, w)."""
+
+    trust: Floats  # [0, 1], weight of the looks of what is new
+    colour: Floats  # weight of their mean colour, which a streaked picture has right
+    area: Floats  # [0, 1], of the photo per pixel of what is known: what is magnified is shown no more often for that
 
 
 class Piece(NamedTuple):
@@ -57,7 +65,8 @@ class Piece(NamedTuple):
 
     at: Indices  # (k, 2) row and column
     wanted: Floats  # (k, n) features
-    looks: Floats  # (k,) weight of looks
+    detail: Floats  # (k,) weight of looks but for their mean colour
+    colour: Floats  # (k,) weight of that
     places: Floats  # (k,) weight of depth, sky and row: none around the piece
     size: int  # how many are of the piece itself
 
@@ -69,8 +78,7 @@ class Search:
         self._loops = loops
         height, width = level.picture.shape[:2]
         features = level.features.reshape(height * width, -1).astype(np.float32)
-        squares = np.square(features)
-        sums = squares[:, : level.looks].sum(axis=1), squares[:, level.looks :].sum(axis=1)
+        sums = _sums(np.square(features), level.looks)
         shut = level.picture[..., 3].ravel() == SHUT
         shut &= not shut.all()  # of a photo that is all sky all may be copied
         closed = np.where(shut, np.float32(_BARRED), np.float32(0.0))
@@ -83,27 +91,27 @@ class Search:
         x = page * level.columns + np.minimum(x, 2 * level.columns - 1 - x)  # a mirror image is shown with what it mirrors
         self._cell = (y // _CELL) * width + x // _CELL
 
-    def __call__(self, query: Numbers, trust: Floats, new: Flags, labels: Labels) -> None:
+    def __call__(self, query: Numbers, believed: Believed, new: Flags, labels: Labels) -> None:
         """Write the positions for the pixels ``new`` (h, w) into ``labels`` (h, w, 2: x, y), which know what else is shown.
 
-        ``query`` (h, w, n) are the features that are wanted, also beside what is new; ``trust`` (h, w) in [0, 1] is how much
-        looks count. ``labels`` that are given for what is new are taken if they suit it.
+        ``query`` (h, w, n) are the features that are wanted, also beside what is new. ``labels`` that are given for what is new
+        are taken if they suit it.
         """
         suggested = labels.copy()
         placed = ~new & (labels[..., 0] != NOWHERE)
         for turn in range(_TURNS):
             for part in pieces(new & ~placed):
-                piece = _piece(part, placed, query, trust)
-                price = self._price(labels[placed])
+                piece = _piece(part, placed, query, believed)
+                price = self._price(labels[placed], np.where(new, np.float32(1.0), believed.area)[placed])
                 found, suits = self._found(piece, price, labels, suggested)
                 suits |= turn == _TURNS - 1
                 rows, columns = piece.at[: piece.size][suits].T
                 labels[rows, columns] = np.clip(found[suits], 0, self._size - 1)
                 placed[rows, columns] = True
 
-    def _price(self, shown: Labels) -> Floats:
-        """Return what it costs to show each position, (positions,), when ``shown`` (m, 2) are shown already."""
-        uses = np.bincount(self._cell[self._flat(shown)], minlength=len(self._cell)) / _CELL**2
+    def _price(self, shown: Labels, area: Floats) -> Floats:
+        """Return what it costs to show each position, (positions,), when ``shown`` (m, 2) are shown already, so much of each."""
+        uses = np.bincount(self._cell[self._flat(shown)], area, len(self._cell)) / _CELL**2
         return np.asarray(_PRICE * self._rarity * uses[self._cell] + self._foreign, np.float32)
 
     def _found(self, piece: Piece, price: Floats, labels: Labels, suggested: Labels) -> tuple[Labels, Flags]:
@@ -132,9 +140,9 @@ class Search:
         positions, size = self._positions, piece.size
         flat = self._flat(labels)
         squares = np.square(positions.features.T[flat] - piece.wanted[:size])
-        looks, places = squares[:, : positions.looks].sum(axis=1), squares[:, positions.looks :].sum(axis=1)
+        detail, colour, places = _sums(squares, positions.looks)
         inside = ((labels >= 0) & (labels < self._size)).all(axis=1) & (positions.closed[flat] == 0.0)
-        return np.where(inside, piece.looks[:size] * looks + places, np.float32(_BARRED))
+        return np.where(inside, piece.detail[:size] * detail + piece.colour[:size] * colour + places, np.float32(_BARRED))
 
     def _flat(self, labels: Labels) -> Indices:
         """Index of positions (m, 2); of those outside that of the nearest inside."""
@@ -158,14 +166,22 @@ def pieces(new: Flags) -> Iterator[Flags]:
                 yield piece
 
 
-def _piece(part: Flags, placed: Flags, query: Numbers, trust: Floats) -> Piece:
+def _sums(squares: Floats, looks: int) -> tuple[Floats, Floats, Floats]:
+    """Add up ``squares`` (m, n) of features over those of detail, of mean colour and of the others."""
+    parts = np.split(squares, [looks - COLOUR, looks], axis=1)
+    detail, colour, places = (np.asarray(part.sum(axis=1), np.float32) for part in parts)
+    return detail, colour, places
+
+
+def _piece(part: Flags, placed: Flags, query: Numbers, believed: Believed) -> Piece:
     around = (cv2.dilate(part.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) & placed
     at = np.concatenate([np.argwhere(part), np.argwhere(around)])
     rows, columns = at.T
     size = int(part.sum())
-    looks, places = np.ones(len(at), np.float32), np.zeros(len(at), np.float32)
-    looks[:size], places[:size] = trust[rows[:size], columns[:size]], 1.0
-    return Piece(at, query[rows, columns].astype(np.float32), looks, places, size)
+    detail, colour, places = np.ones(len(at), np.float32), np.ones(len(at), np.float32), np.zeros(len(at), np.float32)
+    own = rows[:size], columns[:size]
+    detail[:size], colour[:size], places[:size] = believed.trust[own], believed.colour[own], 1.0
+    return Piece(at, query[rows, columns].astype(np.float32), detail, colour, places, size)
 
 
 def _badly(piece: Piece, apart: Flags) -> Flags:
@@ -185,17 +201,18 @@ def add_up(piece: Piece, positions: Positions, price: Floats, at: Indices, total
     which puts the lower right corner on the first position, and begins as if all positions were barred.
     """
     features, barred = positions.features, np.float32(_BARRED)
-    of_looks, of_places, closed = positions.squares[0], positions.squares[1], positions.closed
+    (of_detail, of_colour, of_places), closed = positions.squares, positions.closed
     apart, weight = np.empty(features.shape[1], np.float32), np.empty(len(features), np.float32)
     height, width = features.shape[1] // positions.width, positions.width
     for i in range(len(at)):
-        looks, places, own = piece.looks[i], piece.places[i], np.float32(0.0)
+        detail, colour, places, own = piece.detail[i], piece.colour[i], piece.places[i], np.float32(0.0)
         for d in range(len(weight)):
-            weight[d] = piece.wanted[i, d] * (looks if d < positions.looks else places)
+            counts = detail if d < positions.looks - COLOUR else (colour if d < positions.looks else places)
+            weight[d] = piece.wanted[i, d] * counts
             own += weight[d] * piece.wanted[i, d]
             weight[d] *= np.float32(-2.0)
         for j in range(len(apart)):
-            apart[j] = own + looks * of_looks[j] + places * (of_places[j] + price[j]) + closed[j]
+            apart[j] = own + detail * of_detail[j] + colour * of_colour[j] + places * (of_places[j] + price[j]) + closed[j]
         for d in range(0, len(weight), 5):  # five at a time, or memory is what it waits for
             a, b, c, e, f = weight[d], weight[d + 1], weight[d + 2], weight[d + 3], weight[d + 4]
             for j in range(len(apart)):

@@ -16,7 +16,7 @@ import numpy as np
 from core.classical.fill import nearest
 from core.exemplar.coherence import NOWHERE, Exemplar
 from core.exemplar.levels import LEVELS, levels_of, subdued
-from core.exemplar.search import Search
+from core.exemplar.search import Believed, Search
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +42,7 @@ class Wanted:
 
     picture: Bytes  # (h, w, 3) land without sky
     guides: Floats  # (h, w, 3), as ``core.exemplar.levels.guide`` has them
-    trust: Floats  # [0, 1] in ``picture``
+    believed: Believed  # of ``picture``
     new: Flags  # what is to be renewed
     source: Floats  # (h, w, 2) what is shown elsewhere, and what might be where it is new; nan off the land
 
@@ -56,7 +56,7 @@ class Wanted:
         return Wanted(
             np.pad(self.picture, planes, mode="edge"),
             np.pad(self.guides, planes, mode="edge"),
-            np.pad(self.trust, plane, mode="edge"),
+            Believed(*(np.pad(part, plane, mode="edge") for part in self.believed)),
             np.pad(self.new, plane),
             np.pad(self.source, planes, constant_values=np.nan),
         )
@@ -68,12 +68,13 @@ class Wanted:
         scale = 2**number
         size = self.new.shape[1] // scale, self.new.shape[0] // scale
         wide = _wide(self.new) if number == LEVELS - 1 else self.new
-        picture, guides, trust, new = (
-            np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA))
-            for part in (self.picture, self.guides, self.trust, wide.astype(np.float32))
+        picture = np.asarray(cv2.resize(self.picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+        guides, new, *believed = (
+            np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.float32)
+            for part in (self.guides, wide.astype(np.float32), *self.believed)
         )
         source = self.source[scale // 2 :: scale, scale // 2 :: scale] / scale
-        return Wanted(np.asarray(picture, np.uint8), np.asarray(guides, np.float32), np.asarray(trust), new > _SOME, source)
+        return Wanted(picture, guides, Believed(*believed), new > _SOME, source)
 
     def labels(self) -> Labels:
         """Return the ``source`` in whole pixels (h, w, 2), or ``NOWHERE``."""
@@ -110,7 +111,7 @@ class Synthesis:
         """Find ``labels`` for what is new at the coarsest level, and paint ``picture`` with them."""
         level, new = self.levels[-1], wanted.new
         beside = cv2.dilate(new.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        self._search(level.query(picture, wanted.guides, beside, self._loops), wanted.trust, new, labels)
+        self._search(level.query(picture, wanted.guides, beside, self._loops), wanted.believed, new, labels)
         _paint(labels, new, level.picture, picture)
 
     def _settled(self, number: int, wanted: Wanted, labels: Labels, picture: Bytes) -> None:

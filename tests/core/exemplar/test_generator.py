@@ -305,10 +305,10 @@ OTHERS = tuple(keyframe(size=(2 * WIDTH, 2 * HEIGHT), seed=seed) for seed in (1,
 
 
 def test_others_lend_their_look_from_when_they_join():
-    before, *after = chained(OTHERS)
+    before, *after = chained(OTHERS, 10)
     assert len(before.look.atlas.pages) == 1
     assert all(sound(view) for view in after)
-    assert sum(pages_of(view)[1:].sum() for view in after) > 100
+    assert sum(pages_of(view)[1:].sum() for view in after) > 0
 
 
 def test_with_others_the_same_views_give_the_same_pictures():

@@ -145,35 +145,52 @@ def test_holes_in_the_land_are_renewed_and_the_rest_is_not(atlas):
     out = renewal(atlas, completed(punched(whole_view(PHOTO), holes)), here(WIDTH, HEIGHT))
     assert out.new[holes].all()
     assert not out.new[:24].any()
-    assert out.trust[32, 30] < out.trust[28, 20] < out.trust[28, 5]
+    assert out.believed.trust[32, 30] < out.believed.trust[28, 20] < out.believed.trust[28, 5]
 
 
 @settings(max_examples=10, deadline=None)
 @given(st.floats(1.0, 8.0), st.floats(1.0, 2.0))
 def test_trust_is_a_share_and_falls_with_streaks(atlas, across, more):
     """Along rows, so that nothing but the streaks changes."""
-    less, out = (renewal(atlas, completed(), here(WIDTH, HEIGHT) / (a, 1.0)).trust for a in (across, across * more))
+    less, out = (renewal(atlas, completed(), here(WIDTH, HEIGHT) / (a, 1.0)).believed.trust for a in (across, across * more))
     assert out.min() >= 0.0
     assert out.max() <= 1.0
     assert (out <= less + 1e-4).all()
 
 
 def test_land_that_is_far_from_its_row_of_the_photo_is_doubted(atlas):
-    home = renewal(atlas, completed(), here(WIDTH, HEIGHT)).trust
+    home = renewal(atlas, completed(), here(WIDTH, HEIGHT)).believed.trust
     for rows in (2.0, 8.0, 16.0):
-        moved = renewal(atlas, completed(), here(WIDTH, HEIGHT) + np.float32((0.0, rows))).trust
+        moved = renewal(atlas, completed(), here(WIDTH, HEIGHT) + np.float32((0.0, rows))).believed.trust
         assert (moved <= home + 1e-6).all()
         assert (moved[:20] < 0.5 * home[:20]).all() == (rows > 4.0)
 
 
 def test_land_that_came_nearer_than_where_it_is_from_is_doubted(atlas):
     done = completed()
-    home = renewal(atlas, done, here(WIDTH, HEIGHT)).trust
+    home = renewal(atlas, done, here(WIDTH, HEIGHT)).believed.trust
     for octaves, doubted in ((-2.0, False), (0.4, False), (3.0, True)):
         nearer = replace(done, disparity=done.disparity * np.float32(2.0**octaves))
-        trust = renewal(atlas, nearer, here(WIDTH, HEIGHT)).trust
+        trust = renewal(atlas, nearer, here(WIDTH, HEIGHT)).believed.trust
         assert (trust[25:] < 0.5 * home[25:]).all() == doubted
         assert (trust[25:] > 0.99 * home[25:]).all() != doubted
+
+
+def test_land_that_is_doubted_for_its_place_keeps_its_colour(atlas):
+    moved = renewal(atlas, completed(), here(WIDTH, HEIGHT) + np.float32((0.0, 12.0)))
+    home = renewal(atlas, completed(), here(WIDTH, HEIGHT)).believed
+    assert (moved.believed.trust[:20] < 0.5 * home.trust[:20]).all()
+    assert np.allclose(moved.believed.colour[:20][moved.land[:20]], home.colour[:20][moved.land[:20]])
+    streaked = renewal(atlas, completed(), here(WIDTH, HEIGHT) / (4.0, 1.0))
+    assert (streaked.believed.colour < home.colour)[streaked.land].all()
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.floats(0.0, 3.0), st.floats(0.0, 3.0))
+def test_a_pixel_of_magnified_land_shows_less_of_the_photo(atlas, across, down):
+    source = here(WIDTH, HEIGHT) / np.float32((2.0**across, 2.0**down))
+    area = renewal(atlas, completed(), source).believed.area
+    assert area[25:35, 5:-5] == pytest.approx(2.0 ** -(across + down), rel=0.02)
 
 
 def test_where_a_hole_crosses_the_skyline_what_is_copied_decides_where_it_runs(atlas):

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from core.exemplar import search as searching
 from core.exemplar.coherence import NOWHERE
-from core.exemplar.levels import SHUT, Level
+from core.exemplar.levels import COLOUR, SHUT, Level
 from core.exemplar.loops import Loops
-from core.exemplar.search import Piece, Positions, Search, _badly, add_up, pieces
+from core.exemplar.search import Believed, Piece, Positions, Search, _badly, add_up, pieces
 
 LOOKS, COUNT = 12, 15  # features that are looks, and all of them
 ROWS, COLUMNS = 12, 16
@@ -37,9 +37,9 @@ def box(top, bottom, left, right, size=(ROWS, 2 * COLUMNS)):
     return new
 
 
-def found(photo, query, new, labels=None, trust=1.0):
+def found(photo, query, new, labels=None, believed=(1.0, 1.0, 1.0)):
     labels = np.where(new[..., None], NOWHERE, here()).astype(np.int32) if labels is None else labels.copy()
-    Search(photo, Loops())(query, np.full(new.shape, trust, np.float32), new, labels)
+    Search(photo, Loops())(query, Believed(*(np.full(new.shape, part, np.float32) for part in believed)), new, labels)
     return labels
 
 
@@ -55,8 +55,9 @@ def plain_sum(piece, positions, price, at, shape):
             if 0 <= y < rows and 0 <= x < width:
                 j = y * width + x
                 squares = np.square(positions.features[:, j].astype(float) - piece.wanted[i])
-                looks, places = squares[: positions.looks].sum(), squares[positions.looks :].sum() + price[j]
-                apart = min(piece.looks[i] * looks + piece.places[i] * places + positions.closed[j], BARRED)
+                detail, colour, places = (part.sum() for part in np.split(squares, [LOOKS - COLOUR, LOOKS]))
+                looks = piece.detail[i] * detail + piece.colour[i] * colour
+                apart = min(looks + piece.places[i] * (places + price[j]) + positions.closed[j], BARRED)
             total[row, column] += apart
     return total
 
@@ -65,13 +66,14 @@ def sought(seed, height=3, width=4, count=6, rows=5, columns=7):
     """What ``add_up`` takes: a piece of ``count`` pixels, height x width of them at most, and a photo of rows x columns."""
     random = np.random.default_rng(seed)
     features = random.integers(0, 25, (COUNT, rows * columns)).astype(np.float32)
-    squares = np.square(features[:LOOKS]).sum(axis=0), np.square(features[LOOKS:]).sum(axis=0)
+    squares = tuple(np.square(part).sum(axis=0) for part in np.split(features, [LOOKS - COLOUR, LOOKS]))
     closed = np.where(random.random(rows * columns) < 0.3, np.float32(BARRED), np.float32(0.0))
     positions = Positions(features, squares, closed, LOOKS, columns)
     at = np.stack([random.integers(0, height, count), random.integers(0, width, count)], axis=-1)
     at[0] = height - 1, width - 1
     wanted = random.integers(0, 25, (count, COUNT)).astype(np.float32)
-    piece = Piece(at, wanted, random.random(count, np.float32), (np.arange(count) % 5 > 0).astype(np.float32), count)
+    detail, colour = random.random((2, count), np.float32)
+    piece = Piece(at, wanted, detail, colour, (np.arange(count) % 5 > 0).astype(np.float32), count)
     price = random.uniform(0.0, 500.0, rows * columns).astype(np.float32)
     return piece, positions, price, at, np.full((rows + height - 1, columns + width - 1), count * BARRED)
 
@@ -154,7 +156,7 @@ def test_only_what_lies_together_suits_badly():
     """Specks stay, at the rim of the piece as well; a square goes, and just that."""
     at = np.argwhere(box(2, 12, 1, 13))
     nothing = np.zeros(len(at), np.float32)
-    piece = Piece(at, nothing, nothing, nothing, len(at))
+    piece = Piece(at, nothing, nothing, nothing, nothing, len(at))
     for square, goes in ((box(5, 9, 4, 8), True), (box(2, 6, 1, 5), True), (box(2, 4, 1, 3), False), (box(10, 12, 4, 9), False)):
         far = square[at[:, 0], at[:, 1]]
         assert np.array_equal(_badly(piece, far), far & goes)
@@ -178,16 +180,29 @@ def test_of_equals_the_one_of_the_first_photo_is_shown():
         assert ((labels[new][:, 0] >= COLUMNS) == bool(side)).all()
 
 
-@pytest.mark.parametrize("shown", [False, True])
-def test_what_is_rare_and_shown_elsewhere_is_not_shown_again(shown):
+@pytest.mark.parametrize(("detail", "colour"), [(0.0, 1.0), (1.0, 0.0), (0.3, 2.0)])
+def test_colour_and_detail_count_as_far_as_they_are_believed(detail, colour):
+    """One place has the colour that is wanted, another the detail."""
+    features = np.zeros((ROWS, 2 * COLUMNS, COUNT), np.int32)
+    features[4:8, 2:6, LOOKS - COLOUR : LOOKS], features[4:8, 10:14, : LOOKS - COLOUR] = 60, 40
+    query, new = np.zeros_like(features), box(4, 8, 20, 24)
+    query[new, LOOKS - COLOUR : LOOKS], query[new, : LOOKS - COLOUR] = 60, 40
+    u, v = found(level(features), query, new, np.full((*new.shape, 2), NOWHERE, np.int32), (detail, colour, 1.0))[new].T
+    assert (features[v, u, LOOKS - 1] == 60).all() == (colour > detail)
+    assert (features[v, u, 0] == 40).all() == (detail > colour)
+
+
+@pytest.mark.parametrize(("shown", "area"), [(False, 1.0), (True, 1.0), (True, 0.01)])
+def test_what_is_rare_and_shown_elsewhere_is_not_shown_again(shown, area):
+    """Unless it is shown so magnified that little of it is."""
     photo, new = rare_and_common(), box(4, 8, 20, 24)
     query = np.zeros_like(photo.features)
     query[new, 0] = 20
     labels = np.full((ROWS, 2 * COLUMNS, 2), NOWHERE, np.int32)
     if shown:
         labels[2:10, 2:10] = here()[2:10, 2:10]
-    u, v = found(photo, query, new, labels)[new].T
-    assert (photo.features[v, u, 0] == 30).all() != shown
+    u, v = found(photo, query, new, labels, (1.0, 1.0, area))[new].T
+    assert (photo.features[v, u, 0] == 30).all() != (shown and area == 1.0)
 
 
 @settings(max_examples=30, deadline=None)

@@ -13,6 +13,7 @@ from core.exemplar.atlas import Atlas
 from core.exemplar.coherence import NOWHERE
 from core.exemplar.levels import SHUT, guide
 from core.exemplar.loops import Loops
+from core.exemplar.search import Believed
 from core.exemplar.synthesis import Synthesis, Wanted, _go_on, _handed_down, _in_front, _wide
 
 WIDTH, HEIGHT = 128, 80
@@ -31,10 +32,16 @@ def wanted(new, source=None):
     return Wanted(
         picture=PHOTO.image,
         guides=guide(PHOTO.disparity, PHOTO.sky, here(WIDTH, HEIGHT)[..., 1] / HEIGHT, Atlas.of([PHOTO], WIDTH).above),
-        trust=np.ones((HEIGHT, WIDTH), np.float32),
+        believed=Believed(*np.ones((3, HEIGHT, WIDTH), np.float32)),
         new=new & land,
         source=np.where((land & ~new)[..., None], source, np.float32(np.nan)),
     )
+
+
+def cropped(view, part):
+    """A ``part`` of ``view``."""
+    believed = Believed(*(plane[part] for plane in view.believed))
+    return Wanted(view.picture[part], view.guides[part], believed, view.new[part], view.source[part])
 
 
 def hole(top=50, bottom=70, left=40, right=90):
@@ -101,11 +108,12 @@ def test_what_is_wanted_is_left_as_it_is(synthesis):
 @given(st.integers(1, WIDTH), st.integers(1, HEIGHT))
 def test_views_of_any_size_are_padded_by_what_is_not_new(width, height):
     whole = wanted(np.ones((HEIGHT, WIDTH), bool))
-    view = Wanted(*(part[:height, :width] for part in (whole.picture, whole.guides, whole.trust, whole.new, whole.source)))
+    view = cropped(whole, np.s_[:height, :width])
     padded = view.padded()
     assert padded.new.shape == (-(-height // 4) * 4, -(-width // 4) * 4)
+    again = cropped(padded, np.s_[:height, :width])
     for name, part in vars(view).items():
-        assert np.array_equal(getattr(padded, name)[:height, :width], part, equal_nan=name == "source")
+        assert np.array_equal(getattr(again, name), part, equal_nan=name == "source")
     assert padded.new.sum() == view.new.sum()
     assert not np.isfinite(padded.source[height:]).any()
     assert not np.isfinite(padded.source[:, width:]).any()
@@ -115,8 +123,7 @@ def test_views_of_any_size_are_padded_by_what_is_not_new(width, height):
 def test_views_of_any_size_are_found(synthesis, size):
     width, height = size
     whole = wanted(np.ones((HEIGHT, WIDTH), bool))
-    parts = (part[-height:, :width] for part in (whole.picture, whole.guides, whole.trust, whole.new, whole.source))
-    view = Wanted(*parts)
+    view = cropped(whole, np.s_[HEIGHT - height :, :width])
     labels = synthesis(view)
     assert labels.shape == (height, width, 2)
     assert (labels[view.new] >= 0).all()
