@@ -17,7 +17,19 @@ from core.exemplar.look import CopiedLook
 from core.exemplar.loops import Loops, fastest
 from core.exemplar.mirror import Mirror
 from core.exemplar.reflection import WATER, Reflection
-from core.exemplar.renewal import BELIEVED, Renewal, evened, ground_of, grounded, raised, smoothness, softened, thresholds, tidied
+from core.exemplar.renewal import (
+    BELIEVED,
+    TINT,
+    Renewal,
+    evened,
+    ground_of,
+    grounded,
+    raised,
+    smoothness,
+    softened,
+    thresholds,
+    tidied,
+)
 from core.exemplar.sampling import Patches
 from core.exemplar.synthesis import Synthesis, Wanted
 from core.exemplar.tone import LARGEST, Copied, Linked, toned
@@ -44,7 +56,7 @@ _ALIKE = 0.5  # of log disparity by which that may differ from what is behind th
 _VAGUE = 3.0  # pixels over which a skyline in a hole is unsure
 _SKYLINE = 5  # pixels: smaller teeth of a new skyline are left out
 _RIM = 2  # pixels by which patches at the skyline go on into the sky
-_HOLD = 0.8, 0.5, 0.6, 0.15  # trust from which the tone holds old colours, from which not at all; how well, and in holes
+_HOLD = 0.8, 0.5, 0.6, 0.15  # trust in old colours from which the tone holds them, from which not at all; how well, and in holes
 _FADE, _WIDE = 0.06, 8.0  # share of the tone, averaged over so many pixels, that goes from keyframe to keyframe
 _PULL, _MOST = 0.2, 0.02  # share of the way back to the photo's mean colour of land that new land takes, and most of that
 _REACH = 3.0, 6.0, 12.0  # pixels over which the tone does: where old colours are trusted, more where they are not, in holes
@@ -206,7 +218,8 @@ class _Prepared:
     def toned(self, done: Completion, renewal: Renewal, tone: Floats, labels: NDArray[np.int32], bare: Bytes) -> Floats:
         """Return the tone with that of new land: what ``bare`` copies (h, w, 3) lack of old colours that are trusted."""
         known, trust, land = done.view.mask, renewal.believed.trust, done.sky < SKY
-        held = _HOLD[2] * np.clip((trust - _HOLD[1]) / (_HOLD[0] - _HOLD[1]), 0.0, 1.0)
+        tint = np.maximum(trust, BELIEVED / TINT * renewal.believed.colour)
+        held = _HOLD[2] * np.clip((tint - _HOLD[1]) / (_HOLD[0] - _HOLD[1]), 0.0, 1.0)
         hold = np.where(known, held, _HOLD[3]).astype(np.float32)
         missing = np.clip(done.land - bare * np.float32(1.0 / 255.0), -LARGEST, LARGEST)
         drift = self.colour - done.land[land].mean(axis=0) if land.any() else np.zeros(3)

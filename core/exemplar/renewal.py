@@ -42,7 +42,7 @@ _MOST, _OVERDUE = 0.1, 1.5
 _CORNER = 0.5  # how old land in the corners of the view counts, which wears soonest and leaves it: none was left for the middle
 _OPENED, _CLOSED = 5, 11  # pixels: smaller spots are left alone, gaps between others renewed with them
 BELIEVED, _DOUBT, _EVEN = 0.8, 0.9, 0.4  # trust in worn land, and its decay by octaves of streaking beyond this many
-_COLOUR = 2.0  # weight of the mean colour of what is magnified evenly, wherever it is: sunlit dunes stay that when approached
+TINT = 2.0  # weight of the mean colour of what is magnified evenly, wherever it is: sunlit dunes stay that when approached
 _APPROACH = 1.0, 0.5  # decay by octaves that land has come nearer than where it was copied from, beyond so many
 _RELIEF = 12.0, 0.8, 8.0, 0.5  # pixels and share of the band that is copied, pixels from the known at which it is all, and most
 _SKYLINE = 13  # pixels, square around the edge of sky and land in which copied land decides where it runs
@@ -94,7 +94,7 @@ class Renewal:
         away = cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 3)
         guessed = np.maximum(_HOLE[0] * np.exp(-away / _HOLE[2]), _HOLE[1])
         trust = np.where(known, BELIEVED * np.exp(-doubt), guessed).astype(np.float32)
-        even = _COLOUR * np.exp(-_DOUBT * np.maximum(streak - _EVEN, 0.0))
+        even = TINT * np.exp(-_DOUBT * np.maximum(streak - _EVEN, 0.0))
         colour = np.where(known & land, np.maximum(trust, even), trust).astype(np.float32)
         area = np.where(known, np.minimum(np.exp2(-stretch.sum(axis=2)), 1.0), 1.0).astype(np.float32)
         worn = np.where(known & land & ~new, worn, np.float32(0.0))

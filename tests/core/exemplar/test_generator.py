@@ -304,11 +304,13 @@ def chained(others: tuple[Keyframe, ...], steps: int = 4):
 OTHERS = tuple(keyframe(size=(2 * WIDTH, 2 * HEIGHT), seed=seed) for seed in (1, 2))
 
 
-def test_others_lend_their_look_from_when_they_join():
-    before, *after = chained(OTHERS, 10)
+def test_others_lend_their_look_from_when_they_join(monkeypatch):
+    """The first has all that is wanted, as these look like it: they are shown when they cost no more."""
+    monkeypatch.setattr("core.exemplar.search._FOREIGN", 0.0)
+    before, *after = chained(OTHERS)
     assert len(before.look.atlas.pages) == 1
     assert all(sound(view) for view in after)
-    assert sum(pages_of(view)[1:].sum() for view in after) > 0
+    assert sum(pages_of(view)[1:].sum() for view in after) > 100
 
 
 def test_with_others_the_same_views_give_the_same_pictures():
