@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
+from core.classical.fill import SKY
 from core.exemplar.matching import ranged, recoloured
 from core.exemplar.pictures import picture_of, sharp_size
 from core.exemplar.water import above_water
@@ -82,6 +84,12 @@ class Atlas:
         levels = zip(*(_split(level, count) for level in self.levels), strict=True)
         parts = (_split(getattr(self, name), count) for name in _PARTS)
         return [Atlas((), self.size, *page) for page in zip(levels, *parts, strict=True)]
+
+    @cached_property
+    def mean(self) -> Floats:
+        """Mean colour of the land (3,), [0, 1]."""
+        land = self.sky < SKY
+        return np.asarray(self.colours[land if land.any() else ~land].mean(axis=0) / 255.0, np.float32)
 
     @property
     def _count(self) -> int:

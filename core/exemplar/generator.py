@@ -21,6 +21,7 @@ from core.exemplar.renewal import (
     BELIEVED,
     TINT,
     Renewal,
+    drifted,
     evened,
     ground_of,
     grounded,
@@ -206,8 +207,6 @@ class _Prepared:
         places, flat = np.zeros((2, 2, 2), np.float32), np.ones((2, 2), np.float32)
         # compiled now and not in flight, when the first keyframe is carried
         loops.gathered(Patches(places, flat), few, places, seen, places, few)
-        land = self.atlas.sky < SKY
-        self.colour = np.asarray(self.atlas.colours[land if land.any() else ~land].mean(axis=0) / 255.0, np.float32)
 
     def rows(self, rays: Floats) -> Floats:
         """Row of the photo, [0, 1], that lies in the direction of each of the ``rays`` (h, w, 3) in the world, (h, w)."""
@@ -222,8 +221,7 @@ class _Prepared:
         held = _HOLD[2] * np.clip((tint - _HOLD[1]) / (_HOLD[0] - _HOLD[1]), 0.0, 1.0)
         hold = np.where(known, held, _HOLD[3]).astype(np.float32)
         missing = np.clip(done.land - bare * np.float32(1.0 / 255.0), -LARGEST, LARGEST)
-        drift = self.colour - done.land[land].mean(axis=0) if land.any() else np.zeros(3)
-        pull = np.clip(_PULL * drift, -_MOST, _MOST).astype(np.float32)
+        pull = np.clip(-_PULL * drifted(done, self.atlas.mean), -_MOST, _MOST)
         doubted = 1.0 - np.minimum(trust / BELIEVED, 1.0)
         reach = np.where(known, _REACH[0] + _REACH[1] * doubted, _REACH[2]).astype(np.float32)
         copied, linked = Copied(labels, bare, self.synthesis.levels[0].picture), Linked.of(land, done.disparity)

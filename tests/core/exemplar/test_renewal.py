@@ -185,6 +185,25 @@ def test_land_that_is_doubted_for_its_place_keeps_its_colour(atlas):
     assert (streaked.believed.colour < home.colour)[streaked.land].all()
 
 
+def test_what_made_the_colours_drift_is_not_kept(atlas):
+    """The left half of the view has turned white: as much as it takes that, and no more, is let go."""
+    done, middle = completed(), WIDTH // 2
+    home = renewal(atlas, done, here(WIDTH, HEIGHT)).believed.colour
+    white = done.land.copy()
+    white[:, :middle] += 0.6
+    out = renewal(atlas, replace(done, land=white), here(WIDTH, HEIGHT)).believed
+    assert (out.colour[30:, : middle - 1] < 0.5 * home[30:, : middle - 1]).all()
+    assert np.median(out.colour[30:, middle:] / home[30:, middle:]) > 0.9
+    assert np.array_equal(out.trust, renewal(atlas, done, here(WIDTH, HEIGHT)).believed.trust)
+
+
+def test_beside_a_lake_that_mirrors_it_colours_of_land_say_nothing(atlas):
+    kept = np.zeros((HEIGHT, WIDTH), np.bool_)
+    kept[-4:] = True
+    believed = renewal(atlas, completed(), here(WIDTH, HEIGHT), kept).believed
+    assert np.array_equal(believed.colour, believed.trust)
+
+
 @settings(max_examples=10, deadline=None)
 @given(st.floats(0.0, 3.0), st.floats(0.0, 3.0))
 def test_a_pixel_of_magnified_land_shows_less_of_the_photo(atlas, across, down):
