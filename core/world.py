@@ -33,6 +33,7 @@ _PROBES = (24, 15)  # columns, rows of points of a keyframe that stand for its l
 _CELLS = (12, 8)  # columns, rows of the view in which they are counted
 _CANDIDATES = 10  # keyframes nearest to the camera that are looked at closely
 _REFERENCE_WIDTH = 256  # pixels; the photo is past its best when, magnified, it shows fewer than this across the view
+_AT_HOME = 2.0  # times that a view may crop a photo, however small, before what was made of it is finer where it was taken
 _PHOTO_SHARE = 0.5, 0.12  # of what it shows at home: the photo is chosen while it shows as much well, and if it has no sky
 _LEAST_GAIN = 0.02  # of the view: a keyframe that adds less is not worth its warp
 _CLOSE = 0.1  # scene scales or fields of view: what is no farther than this from the nearest keyframe is near, too
@@ -58,7 +59,7 @@ class World:
         self._lock = threading.Lock()
         land = photo.disparity[photo.geometry_sky < 0.5]
         self.scale = 1.0 / float(np.clip(np.median(land) if land.size else 0.5, 0.1, 1.0))  # scene units
-        self._photo = _entry(photo, photo.columns / _REFERENCE_WIDTH)
+        self._photo = _entry(photo, max(photo.columns / _REFERENCE_WIDTH, _AT_HOME))
         # Where there is a sky the rims of the photo's ridges would fill gaps with specks. Without one the photo is a wall.
         share = _PHOTO_SHARE[int(photo.closed)]
         self._fair_share = share * _seen(self._photo, photo.camera).mean()
