@@ -90,9 +90,10 @@ class Prior:
         azimuth, _ = around(np.arctan2(x, z), 0.98 * self._half[0])
         level = np.arctan2(-y, np.hypot(x, z))
         raised = self._horizon + (level - self._horizon) / (_RISE + (1.0 - _RISE) * outside)
-        over = (1.0 - outside) * (raised > 0.98 * self._half[1]) * self._open
-        raised = np.where(level > self._horizon, np.maximum(np.minimum(raised, 0.98 * self._half[1]), level), level)
-        elevation = _bounded(raised, 0.98 * self._half[1])
+        top = 0.98 * self._half[1]
+        over = (1.0 - outside) * (raised > top) * self._open
+        raised = np.where(level > self._horizon, np.maximum(np.minimum(raised, top), level), level)
+        elevation = _bounded(raised, top)
         u = self._lens.fx * np.tan(azimuth) + self._lens.cx
         v = self._lens.cy - self._lens.fy * np.tan(elevation) / np.cos(azimuth)
         rows, columns = self.sky.shape

@@ -99,10 +99,11 @@ class Search:
         """
         suggested = labels.copy()
         placed = ~new & (labels[..., 0] != NOWHERE)
+        area = np.where(new, np.float32(1.0), believed.area)
         for turn in range(_TURNS):
             for part in pieces(new & ~placed):
                 piece = _piece(part, placed, query, believed)
-                price = self._price(labels[placed], np.where(new, np.float32(1.0), believed.area)[placed])
+                price = self._price(labels[placed], area[placed])
                 found, suits = self._found(piece, price, labels, suggested)
                 suits |= turn == _TURNS - 1
                 rows, columns = piece.at[: piece.size][suits].T
