@@ -35,6 +35,7 @@ _FINER = 2.0  # times a view's density, of what is read: more is magnified than 
 _SHORTEST = 32  # pixels of the shorter side beyond which a level is halved once more
 _PLACES, _ALIKE = 8, 0.05  # where a photo may be cropped, on either side of the middle; share of sky that is as good as another
 _MULTIPLE = 8  # of which sides are multiples: they are halved three times
+_NEAR, _PALE = np.ones((5, 5), np.uint8), 0.2  # pixels around sky, of so much alpha, in which land may have a bright edge
 _PARTS = "colours", "disparity", "sky", "light", "above"  # of an atlas, at the density of a view
 
 
@@ -91,6 +92,11 @@ class Atlas:
         land = self.sky < SKY
         return np.asarray(self.colours[land if land.any() else ~land].mean(axis=0) / 255.0, np.float32)
 
+    @cached_property
+    def _beside_sky(self) -> Floats:
+        grown = _beside(cv2.dilate(page, _NEAR) for page in _split(self.sky, self._count))
+        return np.asarray(np.minimum(grown * np.float32(1.0 / _PALE), 1.0), np.float32)
+
     @property
     def _count(self) -> int:
         return int(self.disparity.shape[1]) // self.size[0]
@@ -116,6 +122,10 @@ class Atlas:
     def sky_at(self, place: Floats) -> Floats:
         """Sky alpha (h, w) at ``place`` (h, w, 2), at the density of a view."""
         return np.asarray(self._sampled(self.sky, place), np.float32)
+
+    def beside_sky_at(self, place: Floats) -> Floats:
+        """How surely there is sky within two pixels of ``place`` (h, w, 2), (h, w) in [0, 1], at the density of a view."""
+        return np.asarray(self._sampled(self._beside_sky, place), np.float32)
 
     def disparity_at(self, place: Floats) -> Floats:
         """Disparity (h, w) at ``place`` (h, w, 2)."""

@@ -78,7 +78,8 @@ class CopiedLook:
             for part in (cv2.erode(sky, _BESIDE), cv2.dilate(sky, _BESIDE))
         )
         out[..., 3] = np.clip(out[..., 3], least, most)
-        evened_rim(out, patches.source, self.atlas.colours_at(patches.source) + np.float32(255.0) * tones, there, sky)
+        land = self.atlas.colours_at(patches.source) + np.float32(255.0) * tones
+        evened_rim(out, patches.source, land, there, self.atlas.beside_sky_at(patches.source), sky)
         self._before_sky(out, keyframe.camera, (width, height))
         return out
 

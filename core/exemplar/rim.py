@@ -1,6 +1,7 @@
 """Rims: a skyline that patches make in many small pieces is shown even.
 
 Each piece would bring its own bit of the photo's skyline, magnified: teeth, and scraps of the bright edge that land has there.
+What was deep in the photo's land keeps its texture: averaged as well, it made smooth grey caps on the ridges of rock.
 """
 
 from __future__ import annotations
@@ -28,10 +29,11 @@ _LEAST = 0.02  # weight of what is torn in that, where there is nothing else
 _STEEP = 0.5  # contrast of the edge, by magnification: it stays two pixels wide
 
 
-def evened_rim(picture: Bytes, source: Floats, land: Floats, there: Floats, sky: Floats) -> None:
+def evened_rim(picture: Bytes, source: Floats, land: Floats, there: Floats, beside: Floats, sky: Floats) -> None:
     """Even torn skylines in ``picture`` (n h, n w, 4), colours and sky, which shows the photo at ``source`` (h, w, 2).
 
-    That has the colours ``land`` (h, w, 3), [0, 255], toned, and the sky ``there`` (h, w); ``sky`` (h, w) is what is wanted.
+    That has the colours ``land`` (h, w, 3), [0, 255], toned, and the sky ``there`` (h, w), and lies ``beside`` (h, w) sky,
+    all of it at 1: only there are its colours evened. ``sky`` (h, w) is what is wanted.
     """
     torn = _torn(source) * (cv2.dilate(sky, _REACH) >= SKY)
     rows = np.flatnonzero(torn.any(axis=1))
@@ -39,19 +41,22 @@ def evened_rim(picture: Bytes, source: Floats, land: Floats, there: Floats, sky:
         return
     scale, width = len(picture) // len(sky), picture.shape[1]
     first, last = max(int(rows[0]) - _PAD, 0), min(int(rows[-1]) + 1 + _PAD, len(sky))
-    torn, land, there, sky = (part[first:last] for part in (torn, land, there, sky))
+    torn, land, there, beside, sky = (part[first:last] for part in (torn, land, there, beside, sky))
     whole = np.square(1.0 - there) * (1.0 + _LEAST - torn) * (sky < SKY)
     sums, weights = (cv2.GaussianBlur(part, (0, 0), _EVEN) for part in (land * whole[..., None], whole))
     colours = np.clip(sums / np.maximum(weights, 1e-6)[..., None], 0.0, 255.0).astype(np.uint8)
     size = width, scale * len(sky)
-    even, share = (
+    even, share, pale = (
         np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_LINEAR))
-        for part in (np.dstack([colours, eight_bit(sky)]), torn)
+        for part in (np.dstack([colours, eight_bit(sky)]), torn, beside)
     )
     index = np.flatnonzero(share).astype(np.int32)
-    beside = np.asarray(even.reshape(-1, 4)[index], np.uint8)
-    beside[:, 3] = _steep(scale)[beside[:, 3]]
-    mix(picture.reshape(-1, 4), index + np.int32(scale * first * width), beside, share.ravel()[index].astype(np.float32))
+    at, flat = index + np.int32(scale * first * width), picture.reshape(-1, 4)
+    other = np.asarray(even.reshape(-1, 4)[index], np.uint8)
+    own = flat[at, :3].astype(np.float32)
+    other[:, :3] = np.rint(own + pale.ravel()[index, None] * (other[:, :3] - own))
+    other[:, 3] = _steep(scale)[other[:, 3]]
+    mix(flat, at, other, share.ravel()[index].astype(np.float32))
 
 
 def _torn(source: Floats) -> Floats:

@@ -59,6 +59,14 @@ def test_sky_and_disparity_read_back_as_themselves():
     assert _same(atlas.read(here(WIDTH, HEIGHT), OWN)[..., 3], 255.0 * PHOTO.sky)
 
 
+def test_within_two_pixels_of_sky_land_lies_beside_it_and_nowhere_else():
+    sky = np.zeros((HEIGHT, WIDTH), np.float32)
+    sky[10, 20] = 1.0
+    near = Atlas.of([replace(LAND, sky=sky)], WIDTH).beside_sky_at(here(WIDTH, HEIGHT))
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    assert np.array_equal(near, (np.maximum(abs(y - 10), abs(x - 20)) <= 2).astype(np.float32))
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.floats(0.0, WIDTH, width=32), st.floats(0.0, HEIGHT, width=32), st.integers(0, 2))
 def test_beyond_the_right_edge_lies_the_mirror_image(x: float, y: float, pages: int):

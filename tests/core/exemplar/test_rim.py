@@ -22,7 +22,8 @@ def scene(*, torn: bool):
     picture = np.dstack([land, 255.0 * sky]).astype(np.uint8).repeat(SCALE, 0).repeat(SCALE, 1)
     teeth = np.random.default_rng(1).random(SCALE * WIDTH) < 0.5
     picture[SCALE * SKYLINE - 3 : SCALE * SKYLINE, teeth, 3] = 0
-    return picture, source, land, there, sky
+    beside = np.ones((HEIGHT, WIDTH), np.float32)
+    return picture, source, land, there, beside, sky
 
 
 def test_a_skyline_of_one_patch_stays_as_the_photo_has_it():
@@ -43,7 +44,15 @@ def test_teeth_and_scraps_of_a_torn_skyline_go():
 
 
 def test_land_without_sky_has_no_rim():
-    picture, source, land, there, _ = scene(torn=True)
+    picture, *rest, _ = scene(torn=True)
     before = picture.copy()
-    evened_rim(picture, source, land, there, np.zeros((HEIGHT, WIDTH), np.float32))
+    evened_rim(picture, *rest, np.zeros((HEIGHT, WIDTH), np.float32))
     assert np.array_equal(picture, before)
+
+
+def test_what_was_deep_in_the_land_keeps_its_colours_at_a_torn_skyline():
+    picture, source, land, there, beside, sky = scene(torn=True)
+    before = picture.copy()
+    evened_rim(picture, source, land, there, np.zeros_like(beside), sky)
+    assert np.array_equal(picture[..., :3], before[..., :3])
+    assert not np.array_equal(picture[..., 3], before[..., 3])
