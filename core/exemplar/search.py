@@ -1,6 +1,6 @@
 """Search: which pieces of the photo new land is made of.
 
-What is new is cut into pieces of about a quarter of the view's width. A piece is copied whole, with the shift that suits it best:
+What is new is cut into pieces (``core.exemplar.pieces``). A piece is copied whole, with the shift that suits it best:
 its pixels should look as is wanted, and the photo around it like what lies around it. Few shifts make large patches (He and Sun
 2012, "Statistics of Patch Offsets for Image Completion"). What suits badly is a piece of its own in the next turn.
 """
@@ -15,10 +15,9 @@ from numba import njit
 
 from core.exemplar.coherence import NOWHERE
 from core.exemplar.levels import COLOUR, SHUT, UNIT, Level
+from core.exemplar.pieces import pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from core.exemplar.loops import Loops
@@ -30,7 +29,8 @@ if TYPE_CHECKING:
     Labels: TypeAlias = NDArray[np.int32]
     Indices: TypeAlias = NDArray[np.int64]
 
-_LARGEST = 16  # pixels, about the longest side of a piece
+_THINGS = 2  # features beyond looks that tell things apart: depth and what stands there
+_GIVEN = np.float32(1.0)  # of a look, whether positions are suggested: a piece has them or has not
 _TURNS = 3  # of cutting pieces from what is left
 _SUITS = 2.0  # times as far from what is wanted as the piece is on the average, up to which a pixel stays in it
 _SPECK = 3  # pixels, square: less of it that suits badly stays too
@@ -100,8 +100,10 @@ class Search:
         suggested = labels.copy()
         placed = ~new & (labels[..., 0] != NOWHERE)
         area = np.where(new, np.float32(1.0), believed.area)
+        looks, given = self._positions.looks, labels[..., :1] != NOWHERE
+        tells_apart = np.dstack([query[..., looks - COLOUR : looks + _THINGS] * np.float32(1.0 / UNIT), _GIVEN * given])
         for turn in range(_TURNS):
-            for part in pieces(new & ~placed):
+            for part in pieces(new & ~placed, tells_apart):
                 piece = _piece(part, placed, query, believed)
                 price = self._price(labels[placed], area[placed])
                 found, suits = self._found(piece, price, labels, suggested)
@@ -149,22 +151,6 @@ class Search:
         """Index of positions (m, 2); of those outside that of the nearest inside."""
         x, y = np.clip(labels, 0, self._size - 1).astype(np.int64).T
         return np.asarray(y * self._size[0] + x)
-
-
-def pieces(new: Flags) -> Iterator[Flags]:
-    """Cut what is ``new`` (h, w) into connected pieces, and large ones into equal parts."""
-    count, parts, statistics, _ = cv2.connectedComponentsWithStats(new.astype(np.uint8), connectivity=8)
-    for number in range(1, count):
-        x, y, width, height = (int(side) for side in statistics[number][:4])
-        part = np.asarray(parts) == number
-        down, across = -(-height // _LARGEST), -(-width // _LARGEST)
-        for row, column in np.ndindex(down, across):
-            rows = slice(y + row * height // down, y + (row + 1) * height // down)
-            columns = slice(x + column * width // across, x + (column + 1) * width // across)
-            piece = np.zeros_like(new)
-            piece[rows, columns] = part[rows, columns]
-            if piece.any():
-                yield piece
 
 
 def _sums(squares: Floats, looks: int) -> tuple[Floats, Floats, Floats]:

@@ -1,8 +1,8 @@
 """Synthesis: which positions of the photo the renewed pixels of a view show, from coarse to fine.
 
-At 64x40 pieces of the photo are searched for (``core.exemplar.search``). At 128x80 and 256x160 the borders between them move to
-where they are least seen (``core.exemplar.coherence``). Every pixel of a level hands its position down to four; in what is too
-narrow for a piece the land beside it goes on.
+At 64x40 pieces of the photo are searched for (``core.exemplar.search``). There, at 128x80 and at 256x160 the borders between them
+move to where they are least seen (``core.exemplar.coherence``). Every pixel of a level hands its position down to four; in what
+is too narrow for a piece the land beside it goes on.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
     Labels = NDArray[np.int32]
 
-_SEAM = 160, 240  # price of a border, by level
-_PASSES = 2, 3  # of settling, by level
+_SEAM = 160, 240, 320  # price of a border, by level
+_PASSES = 2, 3, 4  # of settling, by level
 _NARROW = 7  # pixels: in what is narrower the land beside it goes on
 _BEFORE = 0.04  # of the guide of depth, from which it does
 _SOME = 0.3  # share of renewed pixels from which a coarser pixel is renewed
@@ -108,14 +108,15 @@ class Synthesis:
         return np.ascontiguousarray(labels[:height, :width])
 
     def _searched(self, wanted: Wanted, labels: Labels, picture: Bytes) -> None:
-        """Find ``labels`` for what is new at the coarsest level, and paint ``picture`` with them."""
+        """Find ``labels`` for what is new at the coarsest level, settle them, and paint ``picture`` with them."""
         level, new = self.levels[-1], wanted.new
         beside = cv2.dilate(new.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
         self._search(level.query(picture, wanted.guides, beside, self._loops), wanted.believed, new, labels)
         _paint(labels, new, level.picture, picture)
+        self._settled(LEVELS - 1, wanted, labels, picture)
 
     def _settled(self, number: int, wanted: Wanted, labels: Labels, picture: Bytes) -> None:
-        """Let borders between patches move at a finer level, and paint ``picture``."""
+        """Let borders between patches move at a level, and paint ``picture``."""
         level, new = self.levels[number], wanted.new
         query = level.query(picture, wanted.guides, new, self._loops)
         detail = subdued(picture)

@@ -9,7 +9,7 @@ from core.exemplar import search as searching
 from core.exemplar.coherence import NOWHERE
 from core.exemplar.levels import COLOUR, SHUT, Level
 from core.exemplar.loops import Loops
-from core.exemplar.search import Believed, Piece, Positions, Search, _badly, add_up, pieces
+from core.exemplar.search import Believed, Piece, Positions, Search, _badly, add_up
 
 LOOKS, COUNT = 12, 15  # features that are looks, and all of them
 ROWS, COLUMNS = 12, 16
@@ -203,22 +203,3 @@ def test_what_is_rare_and_shown_elsewhere_is_not_shown_again(shown, area):
         labels[2:10, 2:10] = here()[2:10, 2:10]
     u, v = found(photo, query, new, labels, (1.0, 1.0, area))[new].T
     assert (photo.features[v, u, 0] == 30).all() != (shown and area == 1.0)
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.integers(0, 999), st.floats(0.05, 0.95), st.integers(1, 3))
-def test_pieces_are_all_of_what_is_new(seed, share, grain):
-    random = np.random.default_rng(seed)
-    new = np.kron(random.random((12, 16)) < share, np.ones((grain, grain))) > 0
-    total = np.zeros(new.shape, int)
-    for piece in pieces(new):
-        y, x = np.nonzero(piece)
-        assert max(np.ptp(y), np.ptp(x)) < searching._LARGEST
-        total += piece
-    assert np.array_equal(total, new.astype(int))
-
-
-def test_what_is_not_connected_is_not_one_piece():
-    assert len(list(pieces(box(1, 4, 1, 4) | box(1, 4, 8, 12)))) == 2
-    assert len(list(pieces(box(1, 4, 1, 12)))) == 1
-    assert not list(pieces(np.zeros((4, 4), bool)))
