@@ -26,12 +26,7 @@ LEVELS = 3  # 256x160, 128x80 and 64x40
 PATCH = 7  # pixels
 COMPONENTS, COLOUR = 12, 3  # of a patch that are compared, the last of which are its mean colour
 UNIT = 127.5  # of features a unit of colour: with it features and their squares are whole numbers that float32 holds exactly
-DEPTH, SKY, WATER, ROW = (
-    1.2,
-    2.5,
-    0.5,
-    3.0,
-)  # weights of log disparity, sky, height above water and row, in [0, 1]
+DEPTH, SKY, WATER, ROW = 1.2, 2.5, 0.5, 3.0  # weights of log disparity, sky, height above water and row, in [0, 1]
 SHUT = 255  # in the fourth channel of a picture: nothing may be copied from here
 _SHUT_SHARE = 0.5  # of pixels from which a coarser pixel is shut
 _SKYLINE = 17  # pixels, square around land within which sky may be copied with it
