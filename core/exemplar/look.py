@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 
     Bytes = NDArray[np.uint8]
     Floats = NDArray[np.float32]
+    Flags = NDArray[np.bool_]
 
 _FOLD = 256  # pixel lists are sampled as pictures of this width
 _BESIDE = np.ones((3, 3), np.uint8)
+_AROUND = 12  # rows with which others may be averaged
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,31 +66,41 @@ class CopiedLook:
 
     def picture(self, keyframe: Keyframe, scale: int) -> Bytes:
         """Return colours and sky (scale h, scale w, 4) of ``keyframe``, whose look this is."""
-        sky = keyframe.sky
-        height, width = sky.shape
-        size = scale * width, scale * height
-        patches = Patches(self.positions, keyframe.disparity)
-        out = magnified(self.atlas, patches, scale)
-        tones, there = self.tones, self.atlas.sky_at(patches.source)
-        extra = np.rint(255.0 * np.concatenate([tones, (sky - there)[..., None]], axis=2)).astype(np.int16)
-        out = np.asarray(cv2.add(out, cv2.resize(extra, size, interpolation=cv2.INTER_LINEAR), dtype=cv2.CV_8U), np.uint8)
-        # no specks in the sky and no cracks in the land: alpha stays within that of the pixels around
-        least, most = (
-            cv2.resize(eight_bit(np.asarray(part, np.float32)), size, interpolation=cv2.INTER_LINEAR)
-            for part in (cv2.erode(sky, _BESIDE), cv2.dilate(sky, _BESIDE))
-        )
-        out[..., 3] = np.clip(out[..., 3], least, most)
-        land = self.atlas.colours_at(patches.source) + np.float32(255.0) * tones
-        evened_rim(out, patches.source, land, there, self.atlas.beside_sky_at(patches.source), sky)
-        self._before_sky(out, keyframe.camera, (width, height))
+        height, width = keyframe.sky.shape
+        first, last = _rows(keyframe.sky < 1.0)[0], _rows(keyframe.sky > 0.0)[1]
+        out = np.full((scale * height, scale * width, 4), 255, np.uint8)
+        self._show_land(out[scale * first :], keyframe, first)
+        self._before_sky(out, keyframe.camera, (width, height), last)
         return out
 
-    def _before_sky(self, picture: Bytes, camera: Camera, coarse: tuple[int, int]) -> None:
-        """Put the sky behind ``picture`` (h, w, 4): exactly where both are seen, smoothly where it alone is."""
+    def _show_land(self, picture: Bytes, keyframe: Keyframe, first: int) -> None:
+        """Fill ``picture`` (scale h, scale w, 4) with the rows of ``keyframe`` from the ``first`` one, before no sky."""
+        sky, tones = keyframe.sky[first:], self.tones[first:]
+        patches = Patches(self.positions[first:], keyframe.disparity[first:])
+        shape = picture.shape[1::-1]
+        bare, there = magnified(self.atlas, patches, len(picture) // len(sky)), self.atlas.sky_at(patches.source)
+        extra = np.rint(255.0 * np.concatenate([tones, (sky - there)[..., None]], axis=2)).astype(np.int16)
+        cv2.add(bare, cv2.resize(extra, shape, interpolation=cv2.INTER_LINEAR), dst=picture, dtype=cv2.CV_8U)
+        # no specks in the sky and no cracks in the land: alpha stays within that of the pixels around
+        least, most = (
+            cv2.resize(eight_bit(np.asarray(part, np.float32)), shape, interpolation=cv2.INTER_LINEAR)
+            for part in (cv2.erode(sky, _BESIDE), cv2.dilate(sky, _BESIDE))
+        )
+        picture[..., 3] = np.clip(picture[..., 3], least, most)
+        land = self.atlas.colours_at(patches.source) + np.float32(255.0) * tones
+        evened_rim(picture, patches.source, land, there, self.atlas.beside_sky_at(patches.source), sky)
+
+    def _before_sky(self, picture: Bytes, camera: Camera, coarse: tuple[int, int], last: int) -> None:
+        """Put the sky behind ``picture`` (h, w, 4): exactly where both are seen, smoothly where it alone is.
+
+        It has none from the ``last`` row on, of ``coarse`` (width, height).
+        """
         height, width = picture.shape[:2]
-        view = cv2.resize(eight_bit(self.dome.view(camera, *coarse)), (width, height), interpolation=cv2.INTER_LINEAR)
-        smooth = np.asarray(view, np.uint8).reshape(-1, 3)
-        flat, index = picture.reshape(-1, 4), np.empty(height * width, np.int32)
+        rays = camera.rays(*coarse)[:last] @ camera.rotation.T
+        part = picture[: height // coarse[1] * last]
+        view = eight_bit(self.dome.colour(rays, self.dome.level(camera, coarse[0])))
+        smooth = np.asarray(cv2.resize(view, part.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.uint8).reshape(-1, 3)
+        flat, index = part.reshape(-1, 4), np.empty(len(smooth), np.int32)
         index = index[: show_sky(flat, smooth, index)]
         if not len(index):
             return
@@ -100,6 +112,14 @@ class CopiedLook:
         sky = 255.0 * self.dome.colour(rays @ camera.rotation.T, self.dome.level(camera, width))
         land, share = flat[index, :3], flat[index, 3:] * np.float32(1.0 / 255.0)
         flat[index, :3] = np.rint(land + share * (sky - land))
+
+
+def _rows(wanted: Flags) -> tuple[int, int]:
+    """Return the first row of those in which something is ``wanted`` (h, w) and the one after the last, with what is around."""
+    rows = np.flatnonzero(wanted.any(axis=1))
+    if not len(rows):
+        return len(wanted) - 1, 1
+    return max(int(rows[0]) - _AROUND, 0), min(int(rows[-1]) + 1 + _AROUND, len(wanted))
 
 
 def magnified(atlas: Atlas, patches: Patches, scale: int) -> Bytes:

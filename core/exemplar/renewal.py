@@ -106,7 +106,7 @@ class Renewal:
 def drifted(done: Completion, mean: Floats) -> Floats:
     """How far the mean colour of land is from the photo's ``mean`` (3,), which it should keep."""
     land = done.sky < SKY
-    return np.asarray(done.land[land].mean(axis=0) - mean if land.any() else np.zeros(3), np.float32)
+    return np.asarray(cv2.mean(done.land, land.astype(np.uint8))[:3] - mean if land.any() else np.zeros(3), np.float32)
 
 
 def _leaning(done: Completion, mean: Floats) -> Floats:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _AROUND, _TORN = (7, 5), (0.1, 0.3)  # pixels, width and height, and the share of borders in them from which, and at which fully
 _REACH = np.ones((13, 7), np.uint8)  # pixels around sky in which it counts
+_SEEN = np.ones((5, 5), np.uint8)  # pixels around land in which it is seen
 _EVEN = 2.0  # pixels, sigma, over which land's colours are averaged
 _PAD = 6  # rows around those that they are averaged with
 _LEAST = 0.02  # weight of what is torn in that, where there is nothing else
@@ -35,7 +36,7 @@ def evened_rim(picture: Bytes, source: Floats, land: Floats, there: Floats, besi
     That has the colours ``land`` (h, w, 3), [0, 255], toned, and the sky ``there`` (h, w), and lies ``beside`` (h, w) sky,
     all of it at 1: only there are its colours evened. ``sky`` (h, w) is what is wanted.
     """
-    torn = _torn(source) * (cv2.dilate(sky, _REACH) >= SKY)
+    torn = _torn(source) * ((cv2.dilate(sky, _REACH) >= SKY) & (cv2.erode(sky, _SEEN) < 1.0))
     rows = np.flatnonzero(torn.any(axis=1))
     if not len(rows):
         return

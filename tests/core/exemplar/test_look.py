@@ -9,6 +9,7 @@ from handmade import keyframe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.exemplar import look as looks
 from core.exemplar.atlas import Atlas
 from core.exemplar.look import CopiedLook, magnified
 from core.exemplar.tone import LARGEST
@@ -104,6 +105,19 @@ def test_where_all_is_sky_the_dome_is_shown(land, dome):
     assert (picture[..., 3] == 255).all()
     seen = dome.view(FINE.camera, 4 * WIDTH, 4 * HEIGHT)
     assert np.abs(picture[..., :3] / 255.0 - seen).mean() < 0.02
+
+
+@pytest.mark.parametrize("skyline", [0, 14, 22, 31, HEIGHT])
+def test_rows_that_are_all_sky_or_all_land_are_left_out_without_a_trace(dome, skyline, monkeypatch):
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    sky = (
+        np.clip(skyline + 2.0 * np.sin(x / 5.0) - y, 0.0, 1.0).astype(np.float32) if 0 < skyline < HEIGHT else 1.0 * (y < skyline)
+    )
+    tone = np.random.default_rng(0).uniform(-0.2, 0.2, (HEIGHT, WIDTH, 3)).astype(np.float32)
+    look = CopiedLook.of(Atlas.of([FINE], WIDTH), dome, patchwork(WIDTH, HEIGHT)[0], tone)
+    picture = look.picture(view(np.float32(sky)), SCALE)
+    monkeypatch.setattr(looks, "_AROUND", HEIGHT)
+    assert np.array_equal(picture, look.picture(view(np.float32(sky)), SCALE))
 
 
 def test_no_specks_of_sky_in_the_land_nor_of_land_in_the_sky(dome):
