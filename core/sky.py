@@ -93,9 +93,9 @@ class Dome:
         """One column more on either side, so that interpolation crosses the seam at yaw pi."""
         return _wrapped(self.equirect, 1)
 
-    def view(self, camera: Camera, width: int, height: int) -> NDArray[np.float32]:
-        """Return the sky alone as ``camera`` sees it, (height, width, 3) float32 in [0, 1]."""
-        return self.colour(camera.rays(width, height) @ camera.rotation.T, self.level(camera, width))
+    def view(self, camera: Camera, width: int, height: int, rows: slice = slice(None)) -> NDArray[np.float32]:
+        """Return the sky alone as ``camera`` sees it, the ``rows`` of (height, width, 3) float32 in [0, 1]."""
+        return self.colour(camera.rays(width, height)[rows] @ camera.rotation.T, self.level(camera, width))
 
 
 def _seen_by(camera: Camera, picture: Array, rays: Array) -> Array:

@@ -67,7 +67,7 @@ class CopiedLook:
     def picture(self, keyframe: Keyframe, scale: int) -> Bytes:
         """Return colours and sky (scale h, scale w, 4) of ``keyframe``, whose look this is."""
         height, width = keyframe.sky.shape
-        first, last = _rows(keyframe.sky < 1.0)[0], _rows(keyframe.sky > 0.0)[1]
+        first, last = _without(keyframe.sky < 1.0), height - _without(keyframe.sky[::-1] > 0.0)
         out = np.full((scale * height, scale * width, 4), 255, np.uint8)
         self._show_land(out[scale * first :], keyframe, first)
         self._before_sky(out, keyframe.camera, (width, height), last)
@@ -96,9 +96,8 @@ class CopiedLook:
         It has none from the ``last`` row on, of ``coarse`` (width, height).
         """
         height, width = picture.shape[:2]
-        rays = camera.rays(*coarse)[:last] @ camera.rotation.T
         part = picture[: height // coarse[1] * last]
-        view = eight_bit(self.dome.colour(rays, self.dome.level(camera, coarse[0])))
+        view = eight_bit(self.dome.view(camera, *coarse, slice(last)))
         smooth = np.asarray(cv2.resize(view, part.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.uint8).reshape(-1, 3)
         flat, index = part.reshape(-1, 4), np.empty(len(smooth), np.int32)
         index = index[: show_sky(flat, smooth, index)]
@@ -114,12 +113,10 @@ class CopiedLook:
         flat[index, :3] = np.rint(land + share * (sky - land))
 
 
-def _rows(wanted: Flags) -> tuple[int, int]:
-    """Return the first row of those in which something is ``wanted`` (h, w) and the one after the last, with what is around."""
-    rows = np.flatnonzero(wanted.any(axis=1))
-    if not len(rows):
-        return len(wanted) - 1, 1
-    return max(int(rows[0]) - _AROUND, 0), min(int(rows[-1]) + 1 + _AROUND, len(wanted))
+def _without(wanted: Flags) -> int:
+    """Return how many of the first rows can be left out, as none of what is ``wanted`` (h, w) is in them or near."""
+    rows = np.append(wanted.any(axis=1), True)
+    return max(int(rows.argmax()) - _AROUND, 0)
 
 
 def magnified(atlas: Atlas, patches: Patches, scale: int) -> Bytes:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     Indices: TypeAlias = NDArray[np.int64]
 
 _THINGS = 2  # features beyond looks that tell things apart: depth and what stands there
-_GIVEN = np.float32(1.0)  # of a look, whether positions are suggested: a piece has them or has not
 _TURNS = 3  # of cutting pieces from what is left
 _SUITS = 2.0  # times as far from what is wanted as the piece is on the average, up to which a pixel stays in it
 _SPECK = 3  # pixels, square: less of it that suits badly stays too
@@ -98,10 +97,12 @@ class Search:
         are taken if they suit it.
         """
         suggested = labels.copy()
-        placed = ~new & (labels[..., 0] != NOWHERE)
+        given = labels[..., 0] != NOWHERE
+        placed = ~new & given
         area = np.where(new, np.float32(1.0), believed.area)
-        looks, given = self._positions.looks, labels[..., :1] != NOWHERE
-        tells_apart = np.dstack([query[..., looks - COLOUR : looks + _THINGS] * np.float32(1.0 / UNIT), _GIVEN * given])
+        looks = self._positions.looks
+        # a piece has suggestions or has none: they weigh like a whole look
+        tells_apart = np.dstack([query[..., looks - COLOUR : looks + _THINGS] * np.float32(1.0 / UNIT), given])
         for turn in range(_TURNS):
             for part in pieces(new & ~placed, tells_apart):
                 piece = _piece(part, placed, query, believed)

@@ -25,9 +25,11 @@ def test_pieces_are_connected_and_together_all_of_what_is_new(seed, share, grain
 
 
 def test_what_looks_the_same_is_cut_into_about_equal_parts():
-    sizes = [piece.sum() for piece in pieces(np.ones(SIZE, bool), np.zeros((*SIZE, 3), np.float32))]
+    parts = list(pieces(np.ones(SIZE, bool), np.zeros((*SIZE, 3), np.float32)))
+    sizes = [part.sum() for part in parts]
     assert len(sizes) == 12
     assert max(sizes) < 1.5 * min(sizes)
+    assert max(np.ptp(np.nonzero(part)[axis]) for part in parts for axis in (0, 1)) < cutting._LARGEST
 
 
 def test_pieces_end_where_what_is_wanted_changes():
@@ -48,3 +50,11 @@ def test_small_parts_stay_whole():
 
 def test_nothing_new_is_nothing_to_cut():
     assert not list(pieces(np.zeros(SIZE, bool), np.zeros((*SIZE, 3), np.float32)))
+
+
+def test_what_is_not_connected_is_not_one_piece():
+    new, looks = np.zeros(SIZE, bool), np.zeros((*SIZE, 3), np.float32)
+    new[1:4, 1:4] = new[1:4, 8:12] = True
+    assert len(list(pieces(new, looks))) == 2
+    new[1:4, 1:12] = True
+    assert len(list(pieces(new, looks))) == 1
