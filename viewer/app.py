@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gc
 import math
+import sys
 import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import PhotoflightError
+from core.names import printable
 from core.photo import preview
 from core.pilots.keyed_path import KeyedPath
 from viewer import actions, welcome
@@ -102,7 +105,7 @@ class App:
             while self.running and not self.window.has_exit:
                 self.times.begin()
                 self.window.switch_to()
-                self.window.dispatch_events()
+                self._dispatch_events()
                 self._take_loaded()
                 now = time.perf_counter()
                 self._step(min(now - before, LONGEST_STEP), now)
@@ -111,6 +114,14 @@ class App:
         finally:
             self._close()
         return 0
+
+    def _dispatch_events(self) -> None:
+        """Take what the system tells the window. What is raised by that is told and traced, and the flight goes on."""
+        try:
+            self.window.dispatch_events()
+        except Exception as error:  # noqa: BLE001 - pyglet's handlers as well as ours
+            trace("event failed", error=traceback.format_exc())
+            self.hud.say(f"that could not be done: {error or type(error).__name__}")
 
     def load(self, photo: Path, also: tuple[Path, ...] = ()) -> None:
         """Prepare ``photo`` behind what is on the screen; the flight changes when it is ready. ``also`` lend their look."""
@@ -200,7 +211,7 @@ class App:
             self.panels = make_panels(self)
             self.panels.rehearse(self.stage.screen)
             self.hud.card_visible = not self.settings.welcome.seen
-        self.window.set_caption(f"{loaded.photo.path.name} - photoflight")
+        self.window.set_caption(f"{printable(loaded.photo.path.name)} - photoflight")
         self.hud.say("; ".join(filter(None, (self._notice, loaded.notice))) or "H shows the controls")
         self._notice = ""
         self._changed = True
@@ -323,6 +334,8 @@ class App:
             actions.stop_recording(self)
         if self.closing is not None:
             self.closing.close()
+            if self.closing.error is not None:  # no flight is left to tell it over
+                print(self.closing.error, file=sys.stderr)
         self.saver.close()
         self.devices.close()
         if self._hotkey is not None:
@@ -375,9 +388,11 @@ class App:
     def on_file_drop(self, x: int, y: int, paths: list[str]) -> None:
         """Open the first of the dropped files; the others lend it their look."""
         del x, y
-        if paths:
-            photo, *also = map(Path, paths)
-            self.load(photo, tuple(also))
+        if not paths:
+            self.hud.say("what was dropped is no file on this machine: save the picture first")
+            return
+        photo, *also = map(Path, paths)
+        self.load(photo, tuple(also))
 
     def on_resize(self, width: int, height: int) -> bool:
         """Fit view and canvas to the window; True keeps pyglet's own projection out of it."""

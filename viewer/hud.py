@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from core.names import printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -129,7 +131,7 @@ class Hud:
 def wrapped(words: Sequence[str], width: float, scale: float = 1.0, space: str = "   ") -> list[str]:
     """Join ``words`` into lines of at most ``width`` pixels; a longer word has a line of its own."""
     face, lines = font(round(14 * scale)), list[str]()
-    for word in words:
+    for word in map(printable, words):
         if lines and face.getlength(lines[-1] + space + word) <= width:
             lines[-1] += space + word
         else:

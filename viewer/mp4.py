@@ -128,6 +128,20 @@ def working_encoder(size: tuple[int, int], fps: Fraction, *, film: bool = False)
     return next((encoder for encoder in ENCODERS if encoder.works(size, fps, film=film)), X264)
 
 
+def playable(path: Path) -> int:
+    """Return how many pictures can be played of a video that may be torn."""
+    import av
+
+    pictures = 0
+    try:
+        with av.open(str(path)) as container:
+            for packet in container.demux(video=0):
+                pictures += packet.size > 0
+    except (av.FFmpegError, OSError):  # where it is torn
+        pass
+    return pictures
+
+
 def even(size: tuple[int, int]) -> tuple[int, int]:
     """Size without its odd last column and row: 4:2:0 colour comes in blocks of two by two."""
     return size[0] - size[0] % 2, size[1] - size[1] % 2

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from core.names import printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -24,8 +26,8 @@ def program_version() -> str:
 def recording_metadata(photo: Photo, seed: int, generator: str, others: Sequence[Other] = ()) -> dict[str, str]:
     """Return title and comment of a recording: version, seed, the generator's name, the photos and their SHA-256."""
     comment = f"photoflight {program_version()}; seed {seed}; generator {generator}; photo sha256 {photo.digest}"
-    comment += "".join(f"; also {other.photo.path.name} sha256 {other.photo.digest}" for other in others)
-    return {"title": f"photoflight: {photo.path.name}", "comment": comment}
+    comment += "".join(f"; also {printable(other.photo.path.name)} sha256 {other.photo.digest}" for other in others)
+    return {"title": f"photoflight: {printable(photo.path.name)}", "comment": comment}
 
 
 def origin_of(flight: Flight, photo: Photo, refiner: str) -> Origin:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from core.errors import RecordingError
-from viewer.mp4 import Mp4Writer, encodes_on_device, even
+from viewer.mp4 import Mp4Writer, encodes_on_device, even, playable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -151,10 +151,9 @@ class Recorder:
             self._encode()
         except Exception as error:  # noqa: BLE001 - it is told, and the flight goes on
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            kept = self.frames / float(self.fps)
+            kept = playable(self.path) / float(self.fps)
             self.error = RecordingError(f"recording to {self.path} stopped: {reason}; {kept:.1f} s are kept")
-            while self._queue.get() is not None:  # so that nobody waits for room
-                self._room.release()
+            self._room.release()  # whoever waits for room need not: from now on nothing is taken
         if self.frames == 0 and self.path.is_file():
             self.path.unlink()
         atexit.unregister(self.close)  # or it would hold this and its arrays until then

@@ -27,6 +27,8 @@ def open_window(size: tuple[int, int] | None, *, fullscreen: bool) -> BaseWindow
     from pyglet.gl import Config, ContextException
     from pyglet.window import NoSuchConfigException, Window
 
+    if sys.platform.startswith("linux"):
+        from viewer.xdnd import XdndWindow as Window
     config = Config(double_buffer=True, major_version=3, minor_version=3, depth_size=0)  # type: ignore[abstract]
     try:
         screen = pyglet.display.get_display().get_default_screen()
@@ -36,7 +38,7 @@ def open_window(size: tuple[int, int] | None, *, fullscreen: bool) -> BaseWindow
             height,
             caption="photoflight",
             resizable=True,
-            file_drops=True,
+            file_drops=not sys.platform.startswith("linux"),
             config=config,
             fullscreen=fullscreen,
         )

@@ -16,7 +16,7 @@ def turn(app: App, times: int = 1) -> None:
     for _ in range(times):
         app.times.begin()
         app.window.switch_to()
-        app.window.dispatch_events()
+        app._dispatch_events()
         app._take_loaded()
         app._step(1.0 / 30.0, time.perf_counter())
         assert app.stage.context.error == "GL_NO_ERROR"

@@ -10,6 +10,7 @@ import time
 import weakref
 from fractions import Fraction
 from pathlib import Path
+from threading import Thread
 
 import av
 import numpy as np
@@ -268,7 +269,48 @@ def test_full_disk_ends_the_recording_and_keeps_the_file(tmp_path: Path) -> None
     assert "\n" not in str(recorder.error)
     assert str(recorder.path) in str(recorder.error)
     assert not recorder.offer(np.zeros(shape, np.uint8))
-    assert len(decoded(recorder.path, torn=True)) > 10
+    kept = len(decoded(recorder.path, torn=True))
+    assert kept > 10
+    assert f"{kept / 30.0:.1f} s are kept" in str(recorder.error)
+
+
+def test_a_disk_that_is_full_when_the_file_is_closed_ends_the_recording(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    recorder = Recorder(tmp_path / "short.mp4", SIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
+        for number in range(2):
+            recorder.offer(numbered(number), number / 30.0)
+        closing = Thread(target=recorder.close, daemon=True)
+        closing.start()
+        closing.join(60.0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert recorder.done
+    assert "0.0 s are kept" in str(recorder.error)
+
+
+def test_who_waits_for_room_is_let_go_when_the_file_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        time.sleep(0.2)
+        raise OSError("no such place")
+
+    monkeypatch.setattr("viewer.recorder.Mp4Writer", refuse)
+    recorder = Recorder(tmp_path / "none.mp4", SIZE, lockstep=True, capacity=1)
+    offering = Thread(target=lambda: [recorder.offer(numbered(n)) for n in range(50)], daemon=True)
+    offering.start()
+    offering.join(60.0)
+    assert not offering.is_alive()
+    recorder.close()
+    assert "no such place" in str(recorder.error)
+
+
+def test_names_need_not_be_utf8(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"b\xe9ret.mp4")
+    with Recorder(path, SIZE, lockstep=True) as recorder:
+        recorder.offer(numbered(7))
+    assert recorder.error is None
+    assert path.is_file()
 
 
 def test_an_encoder_that_does_not_open_is_passed_over() -> None:

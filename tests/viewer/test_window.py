@@ -8,9 +8,11 @@ import subprocess
 import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import numpy as np
 import pytest
+from drag_source import DragSource
 from fake_devices import FakePad
 from window_loop import turn, turn_until
 
@@ -266,3 +268,40 @@ def test_without_a_display_one_line_says_so() -> None:
         assert ended.returncode == 2
         assert ended.stderr.count("\n") == 1
         assert "DISPLAY" in ended.stderr
+
+
+def test_a_photo_that_another_program_drops_is_flown_into(app: App, demo_photos: list[Path], tmp_path: Path, xvfb: str) -> None:
+    photo = tmp_path / os.fsdecode("☃ #1 100%".encode() + b"\xe9.jpg")  # no UTF-8
+    photo.write_bytes(demo_photos[2].read_bytes())
+    source = DragSource(xvfb, app.window._window, f"file://{quote(os.fsencode(photo))}\r\n".encode())
+    source.enter()
+    source.move(200, 100)
+    source.drop()
+
+    def flown() -> bool:
+        source.serve()
+        return app.photo.path == photo and bool(source.finished)
+
+    turn_until(app, flown)
+    turn(app, 3)
+    source.close()
+
+
+@pytest.mark.parametrize("dropped", ["a folder", "a link"])
+def test_what_is_dropped_and_no_photo_is_told_and_the_flight_goes_on(app: App, tmp_path: Path, dropped: str) -> None:
+    before = app.flight
+    app.on_file_drop(0, 0, [str(tmp_path)] if dropped == "a folder" else [])
+    turn_until(app, lambda: ("is a folder" if dropped == "a folder" else "no file") in app.hud.message)
+    assert app.flight is before
+
+
+def test_what_is_raised_in_an_event_handler_is_told_and_the_flight_goes_on(app: App) -> None:
+    def on_mouse_scroll(*_: object) -> None:
+        raise ValueError("a wheel that is none")
+
+    app.window.push_handlers(on_mouse_scroll=on_mouse_scroll)
+    app.window.dispatch_event("on_mouse_scroll", 0, 0, 0.0, 1.0)
+    turn(app)
+    app.window.remove_handlers(on_mouse_scroll=on_mouse_scroll)
+    assert "a wheel that is none" in app.hud.message
+    turn(app, 2)
