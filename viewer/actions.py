@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -78,6 +79,16 @@ def stop_recording(app: App) -> None:
     flight, photo, first = recorded
     record = _record(app, flight, photo, first)
     app.saver.save(partial(_saved, record, recorder.path.with_suffix(".json")))
+
+
+def end_recording(app: App) -> None:
+    """Stop, and wait until the file is closed. What went wrong is printed, as no flight is left to tell it over."""
+    if app.capture is not None:
+        stop_recording(app)
+    if app.closing is not None:
+        app.closing.close()
+        if app.closing.error is not None:
+            print(app.closing.error, file=sys.stderr)
 
 
 def save_flight(app: App) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
-import sys
 import time
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +27,7 @@ from viewer.saver import Saver
 from viewer.settings_file import Watch, load, load_or_default, save
 from viewer.stage import Corner, Stage
 from viewer.trace import trace
-from viewer.window import display_rate, open_window
+from viewer.window import dispatch_events, display_rate, open_window
 
 if TYPE_CHECKING:
     import numpy as np
@@ -105,7 +103,8 @@ class App:
             while self.running and not self.window.has_exit:
                 self.times.begin()
                 self.window.switch_to()
-                self._dispatch_events()
+                if wrong := dispatch_events(self.window):
+                    self.hud.say(wrong)
                 self._take_loaded()
                 now = time.perf_counter()
                 self._step(min(now - before, LONGEST_STEP), now)
@@ -114,14 +113,6 @@ class App:
         finally:
             self._close()
         return 0
-
-    def _dispatch_events(self) -> None:
-        """Take what the system tells the window. What is raised by that is told and traced, and the flight goes on."""
-        try:
-            self.window.dispatch_events()
-        except Exception as error:  # noqa: BLE001 - pyglet's handlers as well as ours
-            trace("event failed", error=traceback.format_exc())
-            self.hud.say(f"that could not be done: {error or type(error).__name__}")
 
     def load(self, photo: Path, also: tuple[Path, ...] = ()) -> None:
         """Prepare ``photo`` behind what is on the screen; the flight changes when it is ready. ``also`` lend their look."""
@@ -330,12 +321,7 @@ class App:
                 )
 
     def _close(self) -> None:
-        if self.capture is not None:
-            actions.stop_recording(self)
-        if self.closing is not None:
-            self.closing.close()
-            if self.closing.error is not None:  # no flight is left to tell it over
-                print(self.closing.error, file=sys.stderr)
+        actions.end_recording(self)
         self.saver.close()
         self.devices.close()
         if self._hotkey is not None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from typing import TYPE_CHECKING
 
 import pyglet
 
 from core.errors import DeviceError
+from viewer.trace import trace
 
 if TYPE_CHECKING:
     from pyglet.window import BaseWindow
@@ -38,13 +40,23 @@ def open_window(size: tuple[int, int] | None, *, fullscreen: bool) -> BaseWindow
             height,
             caption="photoflight",
             resizable=True,
-            file_drops=not sys.platform.startswith("linux"),
+            file_drops=True,
             config=config,
             fullscreen=fullscreen,
         )
     except (NoSuchConfigException, ContextException) as error:
         raise DeviceError(f"no OpenGL 3.3 here ({error}): install a graphics driver, or Mesa (libgl1-mesa-dri)") from error
     return window
+
+
+def dispatch_events(window: BaseWindow) -> str:
+    """Let ``window`` take what the system tells it; return in one line what was raised by that, or nothing. It is traced."""
+    try:
+        window.dispatch_events()
+    except Exception as error:  # noqa: BLE001 - of pyglet's handlers as well as ours: the flight goes on
+        trace("event failed", error=traceback.format_exc())
+        return f"that could not be done: {error or type(error).__name__}"
+    return ""
 
 
 def display_rate(window: BaseWindow) -> float:

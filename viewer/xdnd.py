@@ -7,7 +7,7 @@ so that sources wait for it in vain.
 
 from __future__ import annotations
 
-from ctypes import POINTER, byref, c_int, c_long, c_ubyte, c_ulong, cast, sizeof, string_at
+from ctypes import POINTER, byref, c_int, c_long, c_ubyte, c_ulong, sizeof, string_at
 from dataclasses import dataclass
 
 from pyglet.libs.x11 import xlib
@@ -15,10 +15,9 @@ from pyglet.window.xlib import XlibEventHandler, XlibWindow
 
 from viewer.uri_list import dropped_files
 
-VERSION = 5  # of XDND
 FILES = "text/uri-list"
-_ATOM, _PROP_REPLACE, _ALL = 4, 0, 2**31 - 1  # XA_ATOM, PropModeReplace, as long as a property can be
-_NAMES = ("Aware", "Enter", "Position", "Status", "Leave", "Drop", "Finished", "TypeList", "Selection", "ActionCopy")
+_LONGEST = 2**31 - 1  # as long as a property can be
+_NAMES = ("Enter", "Position", "Status", "Leave", "Drop", "Finished", "TypeList", "Selection", "ActionCopy")
 
 
 @dataclass
@@ -35,14 +34,10 @@ class XdndWindow(XlibWindow):
 
     _drag: _Drag | None = None
 
-    def _create(self) -> None:
-        """Make X's window, again where it goes fullscreen, and tell whoever drags something over it that it takes files."""
-        super()._create()
+    def _create_xdnd_atoms(self, display: xlib.Display) -> None:
+        super()._create_xdnd_atoms(display)
         names = {name: f"Xdnd{name}" for name in _NAMES} | {FILES: FILES}
-        self._atoms = {name: xlib.XInternAtom(self._x_display, atom.encode(), False) for name, atom in names.items()}
-        version = c_ulong(VERSION)
-        data = cast(byref(version), POINTER(c_ubyte))
-        xlib.XChangeProperty(self._x_display, self._window, self._atoms["Aware"], _ATOM, 32, _PROP_REPLACE, data, 1)
+        self._atoms = {name: xlib.XInternAtom(display, atom.encode(), False) for name, atom in names.items()}
 
     def dispatch_events(self) -> None:
         """Dispatch all that the display has sent, answers to drops among it."""
@@ -105,7 +100,7 @@ class XdndWindow(XlibWindow):
         """Return a property of ``window`` as Xlib has it in memory: items of 32 bits are C longs. Nothing where there is none."""
         kind, bits, count, rest, data = c_ulong(), c_int(), c_ulong(), c_ulong(), POINTER(c_ubyte)()
         results = (byref(each) for each in (kind, bits, count, rest, data))
-        xlib.XGetWindowProperty(self._x_display, window, self._atoms[name], 0, _ALL, False, 0, *results)
+        xlib.XGetWindowProperty(self._x_display, window, self._atoms[name], 0, _LONGEST, False, 0, *results)
         if not data:
             return b""
         content = string_at(data, count.value * (sizeof(c_long) if bits.value == 32 else bits.value // 8))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from viewer.window import dispatch_events
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -16,7 +18,8 @@ def turn(app: App, times: int = 1) -> None:
     for _ in range(times):
         app.times.begin()
         app.window.switch_to()
-        app._dispatch_events()
+        if wrong := dispatch_events(app.window):
+            app.hud.say(wrong)
         app._take_loaded()
         app._step(1.0 / 30.0, time.perf_counter())
         assert app.stage.context.error == "GL_NO_ERROR"

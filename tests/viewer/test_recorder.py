@@ -11,6 +11,7 @@ import weakref
 from fractions import Fraction
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -19,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import RecordingError
+from viewer.actions import end_recording
 from viewer.mp4 import ENCODERS, X264, even, fitted, working_encoder
 from viewer.recorder import Recorder
 
@@ -303,6 +305,16 @@ def test_who_waits_for_room_is_let_go_when_the_file_cannot_be_opened(tmp_path: P
     assert not offering.is_alive()
     recorder.close()
     assert "no such place" in str(recorder.error)
+
+
+def test_what_fails_while_quitting_is_printed(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("viewer.recorder.Mp4Writer", lambda *_, **__: 1 / 0)
+    end_recording(SimpleNamespace(capture=None, closing=Recorder(tmp_path / "last.mp4", SIZE)))
+    assert "last.mp4 stopped: division by zero; 0.0 s are kept" in capsys.readouterr().err
 
 
 def test_names_need_not_be_utf8(tmp_path: Path) -> None:

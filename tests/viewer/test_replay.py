@@ -59,7 +59,7 @@ def fly(app: App, flown: Flown) -> None:
     }
     for step in range(80):
         app.window.switch_to()
-        app._dispatch_events()
+        app.window.dispatch_events()
         script.get(step, lambda: None)()
         app._changed = True
         app._step(STEPS[step % len(STEPS)] / 120.0, time.perf_counter())
