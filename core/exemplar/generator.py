@@ -12,10 +12,12 @@ import numpy as np
 from core.classical import ClassicalGenerator
 from core.classical.fill import SKY, nearest
 from core.exemplar.atlas import Atlas
+from core.exemplar.ground import Ground, grounded
 from core.exemplar.levels import guide
 from core.exemplar.look import CopiedLook
 from core.exemplar.loops import Loops, fastest
 from core.exemplar.mirror import Mirror
+from core.exemplar.receding import receding
 from core.exemplar.reflection import WATER, Reflection
 from core.exemplar.renewal import (
     BELIEVED,
@@ -23,8 +25,6 @@ from core.exemplar.renewal import (
     Renewal,
     drifted,
     evened,
-    ground_of,
-    grounded,
     raised,
     smoothness,
     softened,
@@ -115,7 +115,8 @@ class ExemplarGenerator:
         source, tone = carried(view, prepared.atlas, self._loops)
         tone = tone - _FADE * cv2.GaussianBlur(tone, (0, 0), _WIDE)
         rays = view.camera.rays(*view.mask.shape[::-1]).astype(np.float32) @ view.camera.rotation.T.astype(np.float32)
-        done = grounded(tidied(self._completion.fill(view, coarse=True)), prepared.ground, rays[..., 1])
+        floor = prepared.ground.floor(rays)
+        done = grounded(tidied(self._completion.fill(receding(view, rays, floor), coarse=True)), floor)
         row = prepared.rows(rays)
         over_water = above(prepared.water, view.camera, rays, done.disparity)
         lake = prepared.reflection.is_there & (over_water < WATER) & (done.sky < SKY)
@@ -129,7 +130,7 @@ class ExemplarGenerator:
         relief = prepared.atlas.disparity_at(source)
         done = evened(raised(tidied(replace(done, sky=sky)), relief))
         done = faced(replace(done, sky=softened(done.sky)), labels, renewal.new, relief)
-        done = grounded(done, prepared.ground, rays[..., 1])  # what is copied may lie in a pit
+        done = grounded(done, floor)  # what is copied may lie in a pit
         land = done.sky < SKY
         source = _over_skyline(source, land)
         if prepared.mirror.is_there:
@@ -196,7 +197,7 @@ class _Prepared:
         self.atlas = Atlas.of(photos, round(shape[1] * across))
         smooth = smoothness(self.atlas)
         self.thresholds = thresholds(smooth, seed)
-        self.ground = ground_of(photos[0])
+        self.ground = Ground.of(photos[0])
         self.water = Water.of(photos[0])
         self.reflection = Reflection(photos[0], self.atlas, self.water)
         self.mirror = Mirror(self.atlas, smooth, self.reflection.sky if self.reflection.is_there else None)

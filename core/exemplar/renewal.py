@@ -20,17 +20,15 @@ if TYPE_CHECKING:
     from core.classical.generator import Completion
     from core.exemplar.atlas import Atlas
     from core.exemplar.loops import Loops
-    from core.keyframe import Keyframe
 
     Floats = NDArray[np.float32]
     Flags = NDArray[np.bool_]
 
-_LEAST_DOWN, _LOW_GROUND = 0.12, 30.0  # tangent of rays that see the ground, and per cent of the photo's land that lie below it
-_GROUND = 0.6  # of the disparity of that ground
 _ISLAND, _CRACK = 0.002, 0.01  # of the view: land in the sky, and sky in the land, smaller than this are no such things
 _FRAGMENT, _BEFORE = 15, 1.3  # pixels, and ratio of disparities: what is left of something near that has worn to pieces
 _WORN = 1.6  # octaves of magnification from which land is renewed
 _STREAKED = 1.15  # octaves between both axes from which it is
+_LARGE = 2.0  # octaves from which what is shown is too large for how far away it is: the tip of a spruce on a mountain
 _VARIED, _CELL = 0.15, 16  # share by which these vary, by place in the photo, pixels: no front is seen
 _BROKEN, _WINDOW = 0.4, 9  # share of pixels at a border of patches, in a square window, from which it is
 _FINE, _SMOOTH = 1.5, (0.004, 0.012)  # pixels up to which detail is fine, and its deviation in smooth land and in rough
@@ -80,7 +78,10 @@ class Renewal:
             np.clip(source[..., 0], 0, varied.shape[1] - 1).astype(np.int32),
         ]
         wearing = known & land & ~kept
-        age = np.where(wearing, np.maximum(worn / _WORN, streak / _STREAKED) / limit, np.float32(0.0))
+        nearer = np.log2(done.disparity / np.maximum(atlas.disparity_at(source), 0.01))
+        large = worn - nearer - _zoom(done)
+        ages = worn / _WORN, streak / _STREAKED, large / _LARGE
+        age = np.where(wearing, np.maximum.reduce(ages) / limit, np.float32(0.0))
         spent = _grown(np.maximum(age, _scattered(source, wearing, loops) / _BROKEN))
         holes = ~known & land
         new = (_whole(spent | holes) & land) | holes
@@ -89,8 +90,8 @@ class Renewal:
         )
         undecided = ~known & beside_land & beside_sky & (done.free < 0.1)
         new |= undecided
-        nearer = np.log2(done.disparity / np.maximum(atlas.disparity_at(source), 0.01)) - _APPROACH[1]
-        doubt = _DOUBT * np.maximum(streak - _EVEN, 0.0) + _APPROACH[0] * np.maximum(nearer, 0.0)
+        doubt = _DOUBT * np.maximum(streak - _EVEN, 0.0) + _APPROACH[0] * np.maximum(nearer - _APPROACH[1], 0.0)
+        doubt += _APPROACH[0] * np.maximum(large - 0.5 * _LARGE, 0.0)
         doubt += _MOVED[0] * np.maximum(np.abs(source[..., 1] / atlas.size[1] - row) - _MOVED[1], 0.0)
         away = cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 3)
         guessed = np.maximum(_HOLE[0] * np.exp(-away / _HOLE[2]), _HOLE[1])
@@ -101,6 +102,12 @@ class Renewal:
         area = np.where(known, np.minimum(np.exp2(-stretch.sum(axis=2)), 1.0), 1.0).astype(np.float32)
         worn = np.where(known & land & ~new, worn, np.float32(0.0))
         return cls(land, new, undecided, Believed(trust, colour, area), worn)
+
+
+def _zoom(done: Completion) -> float:
+    """Octaves by which a view's lens is longer than the photo's."""
+    height, width = done.sky.shape
+    return math.log2(done.view.camera.intrinsics.fx / done.photo.camera.intrinsics.covered_by(width / height).fx)
 
 
 def drifted(done: Completion, mean: Floats) -> Floats:
@@ -143,25 +150,6 @@ def smoothness(atlas: Atlas) -> Floats:
     deviation = np.sqrt(blurred(power * land, 2.0 * _FINE) / np.maximum(blurred(land, 2.0 * _FINE), 1e-3))
     smooth = land * np.clip((_SMOOTH[1] - deviation) / (_SMOOTH[1] - _SMOOTH[0]), 0.0, 1.0)
     return unfolded(np.asarray(smooth, np.float32), atlas.size[0])
-
-
-def ground_of(photo: Keyframe) -> float:
-    """How far below the camera the ground lies in ``photo``, scene units; infinite where it shows none."""
-    height, width = photo.disparity.shape
-    down = photo.camera.rays(width, height)[..., 1]
-    seen = (down > _LEAST_DOWN) & (photo.geometry_sky < SKY)
-    if not seen.any():
-        return math.inf
-    return 1.0 / max(float(np.percentile(photo.disparity[seen] / down[seen], _LOW_GROUND)), 1e-3)
-
-
-def grounded(done: Completion, ground: float, down: Floats) -> Completion:
-    """Let new land below the horizon lie little lower than ``ground``, scene units below the camera: flights end in no pit.
-
-    ``down`` (h, w) is how far the ray of each pixel leads down per unit of depth.
-    """
-    floor = np.clip(_GROUND * down / np.float32(ground), 0.01, 0.8)
-    return replace(done, disparity=np.where(done.view.mask, done.disparity, np.maximum(done.disparity, floor)))
 
 
 def tidied(done: Completion) -> Completion:

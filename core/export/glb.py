@@ -39,11 +39,12 @@ def mesh_glb(surfaces: Sequence[Surface], dome: Dome) -> bytes:
     farthest = max(float(np.linalg.norm(surface.points, axis=1).max()) for surface in surfaces)
     directions, uv, triangles = _sphere()
     scene.add_geometry(_textured(_BEYOND * farthest * directions @ axes, triangles, uv, _sky(dome)), geom_name="sky")
-    content: bytes = export_glb(scene, include_normals=False, tree_postprocessor=_unlit)  # type: ignore[no-untyped-call]
+    content: bytes = export_glb(scene, include_normals=False, tree_postprocessor=_finished)  # type: ignore[no-untyped-call]
     return content
 
 
-def _unlit(tree: dict[str, Any]) -> None:
+def _finished(tree: dict[str, Any]) -> None:
+    tree["asset"]["generator"] = "photoflight"
     for material in tree["materials"]:
         material["extensions"] = {_UNLIT: {}}
     tree["extensionsUsed"] = sorted({*tree.get("extensionsUsed", ()), _UNLIT})

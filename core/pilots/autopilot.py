@@ -35,7 +35,7 @@ _OPEN = 0.1  # disparity below which a pixel counts as open, the paper's theta
 _EDGE = 0.02  # share of open pixels that is too little to steer by
 _GROUND = 0.4  # disparity from which ground counts as near, fully so 0.1 further on
 _SHUT = 0.005  # share of open pixels up to which nothing is open
-_OPEN_SHARES = (0.2, 0.6)  # the share of open pixels to keep is the first one seen, within these; the paper wants 0.4
+_MOST_SKY = 0.6  # the share of sky to keep is the first one seen, at most this; the paper wants 0.4 of open pixels
 _NEAR_SHARES = (0.08, 0.22)  # likewise the share of near pixels; the paper wants 0.3 at mid-frame, 0.2 in all
 _SINK, _LIFT = 0.15, 0.3  # steepest vertical speed by the share of near ground, of the forward speed
 _LEAN = 0.4  # how far it looks from level towards the wanted height of the horizon; all the way would lose the ground
@@ -56,6 +56,7 @@ class _Sight:
     """What matters in the surroundings."""
 
     open_share: float  # of what is seen
+    sky_share: float  # likewise
     open_side: float  # -1 all open on the left .. 1 on the right
     near_share: float  # as it would be when looking level
     clearance: float  # units above what is near ahead, infinite if nothing is
@@ -77,7 +78,7 @@ class Autopilot:
         self._favourite = float(random.choice([-1.0, 1.0]))  # where to turn when both sides are alike
         self._side = 0.0  # where it is turning to avoid something, kept until that is passed; 0 if nothing is in the way
         self._time = 0.0
-        self._shares: tuple[float, float] | None = None  # open and near, to be kept
+        self._shares: tuple[float, float] | None = None  # sky and near, to be kept
         self._closed = False  # whether nothing was open when the flight began
 
     def advance(self, craft: Craft, steering: Steering, surroundings: Surroundings | None, dt: float) -> Craft:
@@ -99,7 +100,7 @@ class Autopilot:
         if sight is None:
             return self._motion(craft, attitude, (BASE_SPEED * pace, 0.0), (meander * pace, -_LOOK_RATE * attitude[1]))
         if self._shares is None:
-            self._shares = _clip(sight.open_share, *_OPEN_SHARES), _clip(sight.near_share, *_NEAR_SHARES)
+            self._shares = min(sight.sky_share, _MOST_SKY), _clip(sight.near_share, *_NEAR_SHARES)
             self._closed = sight.open_share <= _SHUT
         through = sight.roof if self._closed else 0.0  # how much there is no other way
         care = _clip((sight.ahead - _CLEAR - _ROOFED * sight.roof) / (_CLOSE - _CLEAR), 0.0, 1.0)
@@ -107,8 +108,8 @@ class Autopilot:
         yaw += _DRIFT * (1.0 - sight.roof) * sight.nearer_left + _SEEK * sight.roof * (1.0 - care * (1.0 - through)) * sight.gap
         yaw += _AVOID * care * (1.0 - through) * self._turning(care, sight.nearer_left)
         gaze = 0.0
-        if sight.open_share > _EDGE:
-            gaze = _LEAN * math.atan((self._shares[0] - sight.open_share) / lens.fy)
+        if self._shares[0] > _EDGE:
+            gaze = _LEAN * math.atan((self._shares[0] - sight.sky_share) / lens.fy)
         pitch = _LOOK_RATE * (gaze - attitude[1])
         most = _LIFT * (1.0 - through)  # near land all around is no ground to rise from
         rise = _clip((sight.near_share - self._shares[1]) / lens.fy, -_SINK, most) * BASE_SPEED
@@ -160,6 +161,7 @@ def _looked(surroundings: Surroundings, lens: Intrinsics, pitch: float, underfoo
     sides = _halves(np.clip((disparity[way] - 0.25) / 0.5, 0.0, 1.0))
     return _Sight(
         open_share=float(clear.mean()) * share,
+        sky_share=float(surroundings.sky[seen].mean()),
         open_side=(right - left) / (left + right + 2.0 * _EDGE),
         near_share=near + lens.fy * math.tan(pitch),
         clearance=_clearance(disparity[:, middle], lens, pitch, underfoot if roof > 0.5 else None),

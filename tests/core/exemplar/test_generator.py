@@ -12,9 +12,9 @@ from handmade import LENS, keyframe, whole_view
 from core.camera import Camera, Intrinsics, turn
 from core.exemplar.atlas import Atlas
 from core.exemplar.generator import ExemplarGenerator, _over_skyline, carried
+from core.exemplar.ground import Ground
 from core.exemplar.levels import SHUT
 from core.exemplar.loops import Loops
-from core.exemplar.renewal import ground_of
 from core.frame import Layer
 from core.keyframe import Keyframe, eight_bit
 from core.refiner import as_keyframe
@@ -150,9 +150,9 @@ def test_where_nothing_is_known_the_photo_s_own_layout_is_suggested():
 
 def test_land_below_is_no_pit():
     view = nothing_known(-0.8)
-    down = view.camera.rays(WIDTH, HEIGHT) @ view.camera.rotation[1]
+    rays = view.camera.rays(WIDTH, HEIGHT) @ view.camera.rotation.T
     refined = begun()(view)
-    assert (refined.disparity >= np.clip(0.6 * down / ground_of(PHOTO), 0.01, 0.8) - 1e-6).all()
+    assert (refined.disparity >= Ground.of(PHOTO).floor(rays) - 1e-6).all()
 
 
 def test_patches_at_a_new_skyline_go_on_into_the_sky(view):

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,11 +9,11 @@ from handmade import keyframe, punched, whole_view
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.camera import turn
+from core.camera import Intrinsics
 from core.classical import ClassicalGenerator
 from core.exemplar.atlas import Atlas
 from core.exemplar.loops import Loops
-from core.exemplar.renewal import Renewal, _grown, evened, ground_of, grounded, raised, smoothness, softened, thresholds, tidied
+from core.exemplar.renewal import Renewal, _grown, evened, raised, smoothness, softened, thresholds, tidied
 
 WIDTH, HEIGHT = 64, 40
 PHOTO = keyframe(size=(WIDTH, HEIGHT))
@@ -32,9 +31,9 @@ def completed(view=None):
     return generator.fill(view or whole_view(PHOTO))
 
 
-def renewal(atlas, done, source, kept=None):
+def renewal(atlas, done, source, kept=None, row=ROW):
     kept = np.zeros(done.sky.shape, np.bool_) if kept is None else kept
-    return Renewal.of(done, source.astype(np.float32), atlas, thresholds(smoothness(atlas), 0), ROW, kept, Loops())
+    return Renewal.of(done, source.astype(np.float32), atlas, thresholds(smoothness(atlas), 0), row, kept, Loops())
 
 
 def test_sharp_known_land_is_not_renewed(atlas):
@@ -74,8 +73,27 @@ def test_rubble_is_renewed_and_patches_are_not(atlas):
     """What many patches have left scraps of is laid out anew; large ones stay as they are."""
     for tile, gone in ((2, True), (16, False)):
         source = patchwork(WIDTH, HEIGHT, tile=tile)[0] % (WIDTH, HEIGHT)
-        out = renewal(atlas, completed(), source)
+        done = replace(completed(), disparity=atlas.disparity_at(source.astype(np.float32)))
+        out = renewal(atlas, done, source)
         assert (out.new[out.land].mean() > 0.9) if gone else not out.new.any()
+
+
+@pytest.mark.parametrize(("far", "shrunk", "gone"), [(32.0, 1.0, True), (2.0, 1.0, False), (4.0, 2.0, False)])
+def test_what_is_too_large_for_how_far_away_it_is_goes(far, shrunk, gone):
+    """As the tip of a near spruce on a far mountain does; what was left behind, and is as small as that, stays."""
+    done = replace(completed(), disparity=np.full((HEIGHT, WIDTH), 0.8 / far, np.float32))
+    near = Atlas.of([replace(PHOTO, disparity=np.full((HEIGHT, WIDTH), 0.8, np.float32))], WIDTH)
+    out = renewal(near, done, here(WIDTH, HEIGHT) * shrunk)
+    assert (out.new[out.land].mean() > 0.9) if gone else not out.new.any()
+
+
+def test_a_long_lens_makes_nothing_too_large(atlas):
+    done, lens = completed(), PHOTO.camera.intrinsics
+    for longer in (1.0, 2.0, 8.0):
+        camera = PHOTO.camera.through(Intrinsics(longer * lens.fx, longer * lens.fy))
+        view, source = replace(done.view, camera=camera), here(WIDTH, HEIGHT) / longer
+        trust = renewal(atlas, replace(done, view=view), source, row=source[..., 1] / HEIGHT).believed.trust
+        assert trust.max() == pytest.approx(0.8)
 
 
 def test_what_is_due_is_renewed_with_what_is_spent_beside_it():
@@ -166,10 +184,10 @@ def test_land_that_is_far_from_its_row_of_the_photo_is_doubted(atlas):
         assert (moved[:20] < 0.5 * home[:20]).all() == (rows > 4.0)
 
 
-def test_land_that_came_nearer_than_where_it_is_from_is_doubted(atlas):
+def test_land_that_is_much_nearer_or_farther_than_where_it_is_from_is_doubted(atlas):
     done = completed()
     home = renewal(atlas, done, here(WIDTH, HEIGHT)).believed.trust
-    for octaves, doubted in ((-2.0, False), (0.4, False), (3.0, True)):
+    for octaves, doubted in ((-3.0, True), (-0.9, False), (0.4, False), (3.0, True)):
         nearer = replace(done, disparity=done.disparity * np.float32(2.0**octaves))
         trust = renewal(atlas, nearer, here(WIDTH, HEIGHT)).believed.trust
         assert (trust[25:] < 0.5 * home[25:]).all() == doubted
@@ -253,45 +271,6 @@ def test_level_bands_last_and_upright_ones_do_not():
     for image, lasting in ((level, True), (upright, False)):
         factors = thresholds(smoothness(Atlas.of([replace(landlocked(PHOTO), image=image)], WIDTH)), 0)[:, :WIDTH]
         assert (factors.min() >= 0.85 * 2.5) if lasting else (factors.max() <= 1.15)
-
-
-def ground(height: float):
-    """A plane so far below the camera, as far as it is seen."""
-    down = PHOTO.camera.rays(WIDTH, HEIGHT)[..., 1]
-    return replace(landlocked(PHOTO), disparity=np.clip(down / height, 0.01, 1.0).astype(np.float32))
-
-
-@settings(deadline=None)
-@given(st.floats(0.5, 5.0))
-def test_the_ground_is_where_a_plane_is(height):
-    assert ground_of(ground(height)) == pytest.approx(height, rel=1e-4)
-
-
-def test_a_photo_of_the_sky_shows_no_ground():
-    assert ground_of(replace(PHOTO, sky=np.ones_like(PHOTO.sky))) == math.inf
-
-
-@settings(max_examples=10, deadline=None)
-@given(st.floats(0.2, 5.0), st.floats(-1.2, 1.2), st.floats(-0.3, 0.3), st.integers(0, 999))
-def test_grounding_never_touches_known_land_and_lowers_none(height, pitch, roll, seed):
-    holes = np.random.default_rng(seed).random((HEIGHT, WIDTH)) < 0.4
-    view = punched(whole_view(PHOTO), holes)
-    done = completed(replace(view, camera=PHOTO.camera.moved(np.zeros(3), turn(0.0, pitch, roll))))
-    down = (done.view.camera.rays(WIDTH, HEIGHT) @ done.view.camera.rotation.T)[..., 1].astype(np.float32)
-    out = grounded(done, height, down)
-    assert np.array_equal(out.disparity[done.view.mask], done.disparity[done.view.mask])
-    assert (out.disparity >= done.disparity).all()
-    assert out.disparity.max() <= 1.0
-    nowhere = np.where(done.view.mask, done.disparity, np.maximum(done.disparity, np.float32(0.01)))
-    assert np.array_equal(grounded(done, math.inf, down).disparity, nowhere)
-
-
-def test_grounded_holes_are_no_pits():
-    view = punched(whole_view(PHOTO), np.ones((HEIGHT, WIDTH), bool))
-    done = replace(completed(view), disparity=np.full((HEIGHT, WIDTH), 0.01, np.float32))
-    down = PHOTO.camera.rays(WIDTH, HEIGHT)[..., 1].astype(np.float32)
-    out = grounded(done, 1.5, down)
-    assert (out.disparity >= np.clip(0.6 * down / 1.5, 0.01, 0.8) - 1e-6).all()
 
 
 def spoilt(**parts):
