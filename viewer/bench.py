@@ -24,6 +24,7 @@ from core.errors import PhotoflightError
 from core.machine import cores, processor
 from viewer.frame_times import FrameTimes, Part
 from viewer.options import DEMO_PHOTO, FilmOptions
+from viewer.provenance import program_version
 from viewer.trace import VARIABLE
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def machine() -> dict[str, str]:
     context.release()
     system = f"{platform.system()} {platform.machine()}"
     return {
+        "photoflight": program_version(),
         "processor": f"{processor()}, {cores()} cores",
         "OpenGL": renderer,
         "system": system,

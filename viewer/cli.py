@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from core.errors import PhotoflightError
 from core.export import KINDS
 from core.generator import GENERATORS, MOST_OTHERS, WEIGHTS_SUFFIX
-from viewer import weights_command
+from viewer import outputs, weights_command
 from viewer.options import (
     PERCEPTIONS,
     BenchOptions,
@@ -46,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line (default: this process's) and return its exit code: 0, 1 (see ``doctor``), 2 or 130."""
     try:
         arguments, rest = _parsed(sys.argv[1:] if argv is None else list(argv))
+        outputs.check(arguments)
         return _COMMANDS[arguments.command](arguments, rest)
     except PhotoflightError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
@@ -81,12 +82,14 @@ def _parser() -> argparse.ArgumentParser:
     depth = commands.add_parser("depth", help="write the disparity and the sky seen in a photo, and a picture of both")
     _add_scene(depth, own_depth=False)
     depth.add_argument("-o", "--output", type=Path, metavar="FILE", help="16-bit PNG of the disparity [depth.png]")
+    _add_force(depth)
     depth.set_defaults(**vars(DepthOptions()))
     settings = commands.add_parser("settings", help="print, find, edit, set or reset what can be set once and for all")
     settings.add_argument("words", nargs="*", metavar="print | path | edit | set NAME VALUE | reset [NAME]")
     commands.add_parser("doctor", help="tell what this machine offers and what to do about the rest")
     bench = commands.add_parser("bench", help="measure how fast this machine flies")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    _add_force(bench)
     told = "measure {} part by part, beside its bandwidth and what others do, instead of whole flights"
     where = bench.add_mutually_exclusive_group()
     where.add_argument("--gpu", dest="parts", action="store_const", const="gpu", help=told.format("an NVIDIA GPU"))
@@ -120,6 +123,7 @@ def _add_film(parser: argparse.ArgumentParser) -> None:
         "--classic", action="store_true", help="InfiniteNature-Zero as published: its pilot, 128x128, one step a frame"
     )
     _add_flight(parser, "autopilot")
+    _add_force(parser)
     parser.set_defaults(**vars(FilmOptions()) | _UNSAID)
 
 
@@ -133,6 +137,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--refiners", type=_refiners, metavar="A,B,C", help=f"{', '.join(GENERATORS)}, or weights files; {names}")
     parser.add_argument("--pilot", metavar="NAME|FILE", help="autopilot, a cinematic move, a path or flight file [autopilot]")
     parser.add_argument("--seed", type=int, metavar="N", help="same photo, pilot and seed: same film [of the settings: 0]")
+    _add_force(parser)
     parser.set_defaults(**vars(CompareOptions()) | {"seed": None})
 
 
@@ -148,6 +153,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--size", type=_size, metavar="WxH", help="of keyframes, multiples of 32 [256x160]")
     _add_flight(parser, "autopilot")
+    _add_force(parser)
     parser.set_defaults(**vars(ExportOptions()) | _UNSAID)
 
 
@@ -166,7 +172,12 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--features", type=Path, metavar="DIR", help="folder with the weights of VGG16")
     parser.add_argument("--seed", type=int, metavar="N", help="same photos, refiner and seed: same figures [0]")
     parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="report, plots and contact sheets go there [evaluation]")
+    _add_force(parser)
     parser.set_defaults(**vars(EvaluateOptions()) | {"refiners": None, "photos": None})
+
+
+def _add_force(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--force", action="store_true", help="replace also what another program made")
 
 
 def _add_scene(parser: argparse.ArgumentParser, *, own_depth: bool = True) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.errors import OutputError
+from viewer.provenance import program_version
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +38,11 @@ def run(options: DepthOptions) -> None:
 
 
 def _save(picture: Image.Image, path: Path) -> None:
+    from PIL.PngImagePlugin import PngInfo
+
+    about = PngInfo()
+    about.add_text("Software", f"photoflight {program_version()}")
     try:
-        picture.save(path)
+        picture.save(path, pnginfo=about)
     except OSError as error:
         raise OutputError(f"'{path}' cannot be written ({error.strerror or error}); choose another place with -o") from error

@@ -24,6 +24,7 @@ from core.errors import OutputError
 from core.machine import cores, processor
 from viewer.options import DEMO_PHOTO, FilmOptions
 from viewer.parts_rig import Rig
+from viewer.provenance import program_version
 from viewer.quality import Quality
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def machine(rig: Rig) -> dict[str, str]:
     import torch
 
     about = {
+        "photoflight": program_version(),
         "OpenGL": rig.context.info["GL_RENDERER"],
         "torch": torch.__version__,
         "system": f"{platform.system()} {platform.machine()}",
