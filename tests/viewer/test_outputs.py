@@ -38,7 +38,8 @@ def hard_linked(photo: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "spelt", [lambda p: p, lambda p: p.parent / ".." / p.parent.name / p.name, linked, hard_linked, lambda p: Path(os.path.relpath(p))]
+    "spelt",
+    [lambda p: p, lambda p: p.parent / ".." / p.parent.name / p.name, linked, hard_linked, lambda p: Path(os.path.relpath(p))],
 )
 @pytest.mark.parametrize("force", [False, True])
 def test_what_is_read_is_never_written_over(photo, spelt, force):
@@ -90,7 +91,8 @@ def test_folders(photo, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "line", [("film", "{}", "-o", "{}"), ("compare", "{}", "-o", "{}"), ("depth", "{}", "-o", "{}"), ("export", "{}", "--to", "{}")]
+    "line",
+    [("film", "{}", "-o", "{}"), ("compare", "{}", "-o", "{}"), ("depth", "{}", "-o", "{}"), ("export", "{}", "--to", "{}")],
 )
 def test_the_command_line_refuses_in_one_line(line, demo_photos, tmp_path, capsys):
     photo = tmp_path / "victim.png"
