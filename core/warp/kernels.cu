@@ -336,14 +336,17 @@ __device__ static bool has_land(const Frame *frame, const Layer &layer, int k, l
     return !seen_through(witness, u, v, d);
 }
 
-// Where no land is in pixel i: what the first keyframe that looks there has, sky or nothing, or if it has a veil, the finest of all.
+// Whether two disparities are of the same surface.
+__device__ static bool agree(float one, float other) { return AGREEMENT * one <= other && AGREEMENT * other <= one; }
+
+// Where no land is in pixel i: what the first keyframe that looks there has, sky or nothing, or if it has a veil, the finest of its surface.
 __device__ static Pixel beyond(const Frame *frame, const Layer &layer, long long i, double u, double v) {
     Pixel out = {{0.0f, 0.0f, 0.0f, (float)HOLE}, 0.0f};
     int chosen = HOLE;
     float finest = INFINITE;
     for (int k = 0; k < layer.count; k++) {
         const View &view = view_of(frame, layer.members[k]);
-        if (surface_of(view.keys[i]) == VEILED) {
+        if (surface_of(view.keys[i]) == VEILED && (chosen == HOLE || agree(disparity_of(view.keys[i]), out.texel.z))) {
             Hit seen = hit(view, view.keys[i], i % frame->width + 0.5, i / frame->width + 0.5);
             float fineness = (float)(seen.stretch * view.coarseness);
             if (!(fineness < finest * FINER)) continue;

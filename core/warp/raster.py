@@ -245,6 +245,12 @@ def hidden(witness: Witness, u: float, v: float, d: float) -> bool:
 
 
 @njit(nogil=True, cache=True)
+def agree(one: float, other: float) -> bool:
+    """Whether two disparities are of the same surface."""
+    return AGREEMENT * one <= other and AGREEMENT * other <= one
+
+
+@njit(nogil=True, cache=True)
 def looks_at_land(witness: Witness, u: float, v: float) -> bool:
     """Whether ``witness`` has land in the direction of (u, v) of the target."""
     su, sv, depth = led_back(witness[0], u, v, 0.0)
@@ -335,8 +341,8 @@ def show_sky(
     """Where no land is chosen, show a veil of keyframe ``slot``, or its sky if rotation alone leads there.
 
     The first keyframe that looks there decides: no sky opens between two ridges because an older one had some there, and no
-    veil of another is a crumb in its sky. Where it has a veil, the finest one is shown, as of the land below. ``view`` is whole,
-    the other arrays begin at row ``top``.
+    veil of another is a crumb in its sky. Where it has a veil, the finest one of that surface is shown, as of the land below; that
+    of another would be dashes above the skyline. ``view`` is whole, the other arrays begin at row ``top``.
     """
     surface, view_uv, view_disparity, view_stretch = view
     slots, uv, disparity, stretch = chosen
@@ -344,7 +350,11 @@ def show_sky(
     for row in range(slots.shape[0]):
         y = top + row
         for x in range(width):
-            if surface[y, x] == VEILED and nearest[row, x] == 0.0 and (slots[row, x] == HOLE or disparity[row, x] > 0.0):
+            if (
+                surface[y, x] == VEILED
+                and nearest[row, x] == 0.0
+                and (slots[row, x] == HOLE or (disparity[row, x] > 0.0 and agree(view_disparity[y, x], disparity[row, x])))
+            ):
                 fineness = np.float32(view_stretch[y, x] * coarseness)
                 if fineness < finest[row, x] * FINER:
                     finest[row, x] = fineness

@@ -43,6 +43,7 @@ def scenes():
         "noise": keyframe(noise),
         "landscape": landscape(64, 40),
         "veil": keyframe(np.full((20, 32), 0.6), np.full((20, 32), 0.7)),
+        "farther veil": keyframe(np.full((20, 32), 0.5), np.full((20, 32), 0.7), image=np.zeros((100, 160, 3), np.uint8)),
         "all sky": keyframe(hills(32, 20), np.ones((20, 32))),
         "finer picture": keyframe(ridge(32, 20), image=np.zeros((100, 160, 3), np.uint8)),
         "one pixel": keyframe(np.full((1, 1), 0.5)),

@@ -295,6 +295,17 @@ def test_a_veil_is_shown_through_the_finest(warper):
     assert (warp([coarse, fine], coarse.camera, (64, 40), warper).slot == 1).all()
 
 
+def test_a_veil_of_another_surface_is_not_shown_however_fine_it_is(warper):
+    """Where far land has moved away since the photo, the photo's skyline would be dashes above it."""
+    soft = np.full((40, 64), 0.7)
+    for apart, slot in ((0.95, 1), (0.8, 0), (1.25, 0)):
+        coarse, fine = (
+            keyframe(np.full((40, 64), 0.5 * apart), soft),
+            keyframe(np.full((40, 64), 0.5), soft, image=np.zeros((80, 128, 3))),
+        )
+        assert (warp([coarse, fine], coarse.camera, (64, 40), warper).slot == slot).all()
+
+
 def test_no_keyframes_give_only_holes(warper):
     lookup = warp([], Camera(Intrinsics.from_fov(1.0, 1.6)), (64, 40), warper)
     assert (lookup.slot == HOLE).all()
