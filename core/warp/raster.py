@@ -341,8 +341,8 @@ def show_sky(
     """Where no land is chosen, show a veil of keyframe ``slot``, or its sky if rotation alone leads there.
 
     The first keyframe that looks there decides: no sky opens between two ridges because an older one had some there, and no
-    veil of another is a crumb in its sky. Where it has a veil, the finest one of that surface is shown, as of the land below; that
-    of another would be dashes above the skyline. ``view`` is whole, the other arrays begin at row ``top``.
+    veil of another is a crumb in its sky. Where it has a veil, the finest one of that surface is shown, as of the land below; one
+    of another surface would be dashes above the skyline. ``view`` is whole, the other arrays begin at row ``top``.
     """
     surface, view_uv, view_disparity, view_stretch = view
     slots, uv, disparity, stretch = chosen
