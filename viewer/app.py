@@ -370,6 +370,7 @@ class App:
         """Let go of everything: releases are not reported to a window without focus."""
         self._focused = False
         self.controls.release_all()
+        self.controls.keyboard.all_released()
 
     def on_file_drop(self, x: int, y: int, paths: list[str]) -> None:
         """Open the first of the dropped files; the others lend it their look."""

@@ -75,6 +75,9 @@ class Keyboard:
     def released(self, symbol: int) -> None:
         """Take note that a key has been let go."""
 
+    def all_released(self) -> None:
+        """Take note that what is held is no longer told, as the window has lost the focus."""
+
 
 _USER_KEY = 32  # pyglet shifts the code of a key that has no symbol of its own by so many bits
 _EVDEV = 8  # the X server's keycodes are the PC's scan codes and so much
@@ -121,6 +124,10 @@ class X11Keyboard(Keyboard):
         name = self.place(symbol)
         for other in [each for each in self._pressed if self.place(each) == name]:
             self._pressed.discard(other)
+
+    def all_released(self) -> None:
+        """See ``Keyboard``. pyglet would ignore the next press of what was held."""
+        self._pressed.clear()
 
     def _group(self) -> int:
         """Which of the layouts between which the user switches is on."""

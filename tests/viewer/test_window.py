@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import numpy as np
+import pyglet
 import pytest
 from drag_source import DragSource
 from fake_devices import FakePad
@@ -144,6 +145,26 @@ def test_the_frame_that_takes_a_key_is_the_first_that_moves(app: App, xvfb: str)
         subprocess.run(["xdotool", "keyup", "w"], check=True, env=environment)
     turn_until(app, lambda: not app.controls._down)
     turn_until(app, lambda: app.flight.still)
+
+
+def test_a_key_that_was_held_as_the_focus_went_is_heard_again(app: App, xvfb: str) -> None:
+    """Its release went to another window."""
+    app.flight.engage("manual")
+    environment = {"DISPLAY": xvfb, "PATH": os.environ["PATH"]}
+    subprocess.run(["xdotool", "windowfocus", str(app.window._window), "keydown", "w"], check=True, env=environment)
+    turn_until(app, lambda: app.controls._down)
+    app.on_deactivate()
+    assert not app.controls._down
+    subprocess.run(["xdotool", "keyup", "w"], check=True, env=environment)
+    turn(app, 3)
+    app.window.pressed_keys.add(pyglet.window.key.S)  # as if pressed here, and released elsewhere
+    app.on_deactivate()
+    subprocess.run(["xdotool", "keydown", "s"], check=True, env=environment)
+    try:
+        turn_until(app, lambda: app.controls._down)
+    finally:
+        subprocess.run(["xdotool", "keyup", "s"], check=True, env=environment)
+    turn_until(app, lambda: not app.controls._down)
 
 
 def test_a_gamepad_plugged_in_flies_and_unplugged_lets_go(app: App) -> None:
