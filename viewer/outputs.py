@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 MARK = b"photoflight"  # in the head or tail of every file that the program makes
 _ENDS = 65_536  # bytes of either
 _INDICES = ("cameras.json", "transforms.json", "report.json")  # one lies in every folder that the program makes
+_FOLDERS = ("frames", "out")
 _READS = ("photo", "photos", "also", "depth", "pilot", "refiner", "refiners", "features")
 
 
@@ -21,8 +22,12 @@ def check(arguments: Namespace) -> None:
     """Look at what the command of ``arguments`` would write and read, whatever its name, before anything is made.
 
     Raises OutputError where that is the same file, however it is spelt or linked, or where it would replace what the program
-    did not make, and ``arguments.force`` does not say so.
+    did not make, and ``arguments.force`` does not say so, or a file lies where a folder is to be.
     """
+    for name in _FOLDERS:
+        folder = getattr(arguments, name, None)
+        if folder is not None and folder.is_file():
+            raise OutputError(f"'{folder}' is a file; name another folder")
     read = [path for path in _read(arguments) if path.exists()]
     for path in _written(arguments):
         if not path.exists():

@@ -88,6 +88,8 @@ def test_folders(photo, tmp_path):
         check(film(photo, tmp_path / "f.mp4", frames=folder))
     (folder / "cameras.json").touch()
     check(film(photo, tmp_path / "f.mp4", frames=folder))
+    with pytest.raises(OutputError, match=r"is a file; name another folder"):
+        check(film(photo, tmp_path / "f.mp4", frames=folder / "00000.png"))
 
 
 @pytest.mark.parametrize(
