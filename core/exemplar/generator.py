@@ -17,7 +17,7 @@ from core.exemplar.levels import guide
 from core.exemplar.look import CopiedLook
 from core.exemplar.loops import Loops, fastest
 from core.exemplar.mirror import Mirror
-from core.exemplar.receding import receding
+from core.exemplar.receding import Recession, receding
 from core.exemplar.reflection import WATER, Reflection
 from core.exemplar.renewal import (
     BELIEVED,
@@ -116,7 +116,8 @@ class ExemplarGenerator:
         tone = tone - _FADE * cv2.GaussianBlur(tone, (0, 0), _WIDE)
         rays = view.camera.rays(*view.mask.shape[::-1]).astype(np.float32) @ view.camera.rotation.T.astype(np.float32)
         floor = prepared.ground.floor(rays)
-        done = grounded(tidied(self._completion.fill(receding(view, rays, floor), coarse=True)), floor)
+        fled = receding(view, rays, floor, prepared.recession)
+        done = grounded(tidied(self._completion.fill(fled, coarse=True)), floor)
         row = prepared.rows(rays)
         over_water = above(prepared.water, view.camera, rays, done.disparity)
         lake = prepared.reflection.is_there & (over_water < WATER) & (done.sky < SKY)
@@ -198,6 +199,7 @@ class _Prepared:
         smooth = smoothness(self.atlas)
         self.thresholds = thresholds(smooth, seed)
         self.ground = Ground.of(photos[0])
+        self.recession = Recession.of(photos[0])
         self.water = Water.of(photos[0])
         self.reflection = Reflection(photos[0], self.atlas, self.water)
         self.mirror = Mirror(self.atlas, smooth, self.reflection.sky if self.reflection.is_there else None)

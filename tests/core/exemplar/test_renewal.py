@@ -46,7 +46,8 @@ def test_sharp_known_land_is_not_renewed(atlas):
 @settings(max_examples=10, deadline=None)
 @given(st.floats(0.0, 0.7), st.floats(-5.0, 5.0))
 def test_land_that_is_less_than_worn_is_not_renewed(atlas, octaves, shift):
-    out = renewal(atlas, completed(), here(WIDTH, HEIGHT) / 2.0**octaves + (20.0 + shift, 3.0))
+    source = here(WIDTH, HEIGHT) / 2.0**octaves + (20.0 + shift, 3.0)
+    out = renewal(atlas, completed(), source, row=source[..., 1] / HEIGHT)
     assert not out.new.any()
 
 
@@ -74,7 +75,7 @@ def test_rubble_is_renewed_and_patches_are_not(atlas):
     for tile, gone in ((2, True), (16, False)):
         source = patchwork(WIDTH, HEIGHT, tile=tile)[0] % (WIDTH, HEIGHT)
         done = replace(completed(), disparity=atlas.disparity_at(source.astype(np.float32)))
-        out = renewal(atlas, done, source)
+        out = renewal(atlas, done, source, row=source[..., 1] / HEIGHT)
         assert (out.new[out.land].mean() > 0.9) if gone else not out.new.any()
 
 
@@ -84,6 +85,17 @@ def test_what_is_too_large_for_how_far_away_it_is_goes(far, shrunk, gone):
     done = replace(completed(), disparity=np.full((HEIGHT, WIDTH), 0.8 / far, np.float32))
     near = Atlas.of([replace(PHOTO, disparity=np.full((HEIGHT, WIDTH), 0.8, np.float32))], WIDTH)
     out = renewal(near, done, here(WIDTH, HEIGHT) * shrunk)
+    assert (out.new[out.land].mean() > 0.9) if gone else not out.new.any()
+
+
+@pytest.mark.parametrize(
+    ("lower", "nearer", "gone"), [(0.5, 4.0, True), (0.5, 1.0, False), (0.15, 4.0, False), (0.0, 4.0, False), (-0.5, 4.0, False)]
+)
+def test_far_land_that_lies_near_and_far_below_its_row_of_the_photo_goes(lower, nearer, gone):
+    """Far hills become no ground; land that rose, as mountains do that are flown to, and near ground that sinks stay."""
+    done, source = replace(completed(), disparity=np.full((HEIGHT, WIDTH), 0.1 * nearer, np.float32)), here(WIDTH, HEIGHT)
+    atlas = Atlas.of([replace(PHOTO, disparity=np.full((HEIGHT, WIDTH), 0.1, np.float32))], WIDTH)
+    out = renewal(atlas, done, source, row=ROW + np.float32(lower))
     assert (out.new[out.land].mean() > 0.9) if gone else not out.new.any()
 
 
