@@ -31,6 +31,8 @@ _COARSE = 4  # the smooth part is made at a quarter of the dome's resolution: 0.
 _DETAIL_SIDE = 2048  # longest side of the photo in the detail picture; few windows show more
 _PAD = 0.3, 0.08  # the detail picture continues the photo by these shares of its width and height, and fades out there
 _SMEARED = 0.02  # of the long side: what is larger goes on as it is at the edge
+_SETTLED, _SLOPED = 0.025, 6.0  # of the width: within this a gradient at the edge has settled; and by how much at most, of 255
+_RETURNS = math.radians(20.0)  # beyond the photo, over which the sky returns from its border's colours to the profile
 _MIRRORED = 0.1  # of the width: within this what is finer is mirrored
 _FRAME = 0.02  # of the photo's long side: its outermost pixels are darker in many, and are not continued
 _RIM = 0.004  # sky nearer to land than this share of the width carries the land's colour or a sharpening halo
@@ -137,14 +139,17 @@ def _detail(photo: Keyframe) -> tuple[NDArray[np.uint8], Intrinsics]:
     image, clean = image[inner], clean[inner]
     soft = _soft(image, clean, max(1, round(_SMEARED * max(size))))
     # the mirror image of a gradient or of vignetting would draw a frame: only what is fine is mirrored, and not far
-    outward: Array = cv2.copyMakeBorder(soft, *border, cv2.BORDER_REPLICATE)
+    reach = _SETTLED * size[0]
+    outward = _led_on(_led_on(soft, left, reach).swapaxes(0, 1), top, reach).swapaxes(0, 1)
     full_height, full_width = outward.shape[:2]
     across, down = _edge_fade(full_width, left), _edge_fade(full_height, top)
     near = min(round(_MIRRORED * size[0]), left)
     detailed = np.pad(_edge_fade(full_width - 2 * (left - near), near), left - near)
     fine = (image - soft) * clean[..., None]
     colour = outward + cv2.copyMakeBorder(fine, *border, cv2.BORDER_REFLECT) * detailed[None, :, None]
-    weight = cv2.copyMakeBorder(clean, *border, cv2.BORDER_REPLICATE) * np.minimum(across[None, :], down[:, None])
+    # it is laid over a dome that has it already: so much that both together fade as a smooth step
+    faded = 1.0 - np.sqrt(1.0 - np.minimum(across[None, :], down[:, None]))
+    weight = cv2.copyMakeBorder(clean, *border, cv2.BORDER_REPLICATE) * faded
     rgba = np.rint(np.clip(np.dstack([colour, weight * 255.0]), 0.0, 255.0)).astype(np.uint8)
     lens = photo.camera.intrinsics
     padded = Intrinsics(
@@ -164,9 +169,26 @@ def _soft(image: Array, weight: Array, radius: int) -> Array:
 
     coarse = (max(1, weight.shape[1] // 8), max(1, weight.shape[0] // 8))
     sums = cv2.resize(np.dstack([image * weight[..., None], weight]), coarse, interpolation=cv2.INTER_AREA)
-    sums = cv2.GaussianBlur(sums, (0, 0), max(0.5, radius / 8.0))
     mean: Array = push_pull((sums[..., :3] / np.maximum(sums[..., 3:], 1e-3)).astype(np.float32), np.minimum(sums[..., 3], 1.0))
+    sigma = max(0.5, radius / 8.0)
+    pad = [(min(round(3.0 * sigma), side - 1),) * 2 for side in mean.shape[:2]]
+    # a gradient goes on beyond the edge: the mean of its near side alone would leave a dark line there, of the rest, mirrored
+    goes_on = np.pad(mean, (*pad, (0, 0)), mode="reflect", reflect_type="odd")
+    inner = tuple(slice(before, before + side) for (before, _), side in zip(pad, mean.shape[:2], strict=True))
+    mean = cv2.GaussianBlur(goes_on, (0, 0), sigma)[inner]
     return cv2.resize(mean, (weight.shape[1], weight.shape[0]), interpolation=cv2.INTER_LINEAR)
+
+
+def _led_on(soft: Array, pad: int, reach: float) -> Array:
+    """Continue ``soft`` (h, w, 3) by ``pad`` columns on either side: its gradient goes on, and settles within ``reach``."""
+    step = max(1, round(0.5 * reach))
+    away = (reach * (1.0 - np.exp(-np.arange(1, pad + 1, dtype=np.float32) / reach)))[None, :, None]
+    step = min(step, soft.shape[1] - 1)
+    left, right = ((soft[:, edge] - soft[:, inside]) / max(step, 1) for edge, inside in ((0, step), (-1, -1 - step)))
+    before, after = (
+        soft[:, edge, None] + np.clip(slope[:, None] * away, -_SLOPED, _SLOPED) for edge, slope in ((0, left), (-1, right))
+    )
+    return np.concatenate([before[:, ::-1], soft, after], axis=1)
 
 
 def _edge_fade(length: int, pad: int) -> Array:
@@ -217,12 +239,14 @@ def _continued(known: Array, camera: Camera) -> tuple[Array, float]:
     difference = premultiplied[..., :3] - premultiplied[..., 3:] * profile[:, None]
     # only the outermost two degrees are spread: the sun in the middle of a photo says nothing about the sky beyond its frame
     inside = cv2.erode(premultiplied[..., 3], np.ones((7, 7), np.uint8), borderType=cv2.BORDER_REPLICATE)
-    known_edge = np.dstack([difference, premultiplied[..., 3]]) * (1.0 - inside)[..., None]
+    # and what fades out beside it is none of these: where it ended the sky would have a crease
+    known_edge = np.dstack([difference, premultiplied[..., 3]]) * (premultiplied[..., 3] ** 4 * (1.0 - inside))[..., None]
     spread = _membrane(cv2.GaussianBlur(known_edge, (0, 0), 1.0))
     directions = _directions(width, height)
     away = np.arccos(np.clip(directions @ camera.rotation[:, 2].astype(np.float32), -1.0, 1.0))
     sunk = np.minimum(elevation - horizon, 0.0)[:, None]
-    fade = np.exp(-((away / math.radians(80.0)) ** 2)) * np.exp(sunk / math.radians(12.0))
+    beyond = np.maximum(away - away[premultiplied[..., 3] > 0.9].max(initial=0.0), 0.0)
+    fade = np.exp(-((beyond / _RETURNS) ** 2)) * np.exp(sunk / math.radians(12.0))
     field = profile[:, None] + spread * fade[..., None]
     # all yaws meet at the poles
     polar = np.clip((np.abs(elevation) - math.radians(50.0)) / math.radians(35.0), 0.0, 1.0)[:, None, None]
@@ -243,7 +267,7 @@ def _profile(premultiplied: Array, elevation: NDArray[np.float64]) -> tuple[Arra
     mass = premultiplied[..., 3]
     known = mass.max(axis=0) > 0.0
     aside = np.arange(mass.shape[1]) - np.flatnonzero(known).mean()
-    outward = (0.02 + np.minimum(np.abs(aside / max(1.0, np.abs(aside[known]).max())), 1.0) ** 6).astype(np.float32)
+    outward = (0.002 + np.minimum(np.abs(aside / max(1.0, np.abs(aside[known]).max())), 1.0) ** 6).astype(np.float32)
     sums = np.dstack([premultiplied[..., :3] * outward[:, None], mass * outward]).sum(axis=1)
     rows = np.flatnonzero(mass.sum(axis=1) > 0.15 * mass.sum(axis=1).max())
     top, bottom = int(rows[0]), int(rows[-1])

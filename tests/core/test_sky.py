@@ -95,6 +95,17 @@ def test_the_sky_beside_the_photo_goes_on_as_it_is_at_its_edge() -> None:
     assert np.abs(np.diff(cv2.blur(row[None], (9, 1))[0])).max() < 0.4
 
 
+def test_a_photo_that_darkens_towards_its_edge_leaves_no_line_there() -> None:
+    """What the mean of the near side left over was mirrored: two degrees that were darker than what was on either side."""
+    photo = landscape(grain=0.0)
+    darker = 60.0 * np.abs(np.linspace(-1.0, 1.0, SIZE[0]))[None, :, None]
+    image = np.clip(photo.image - np.where(photo.sky[..., None] > 0.5, darker, 0.0), 0, 255).astype(np.uint8)
+    dome = Dome.of(photo_of(image, photo.sky))
+    wide = dome.photo.camera.moved(np.zeros(3), turn(0.5))  # the photo's edge is in the middle
+    row = cv2.blur(255.0 * dome.view(wide, *SIZE)[40].mean(axis=-1)[None], (5, 1))[0]
+    assert np.diff(row[100:170:5]).max() < 0.3  # it goes on darkening
+
+
 def test_nothing_of_the_land_gets_into_the_sky(dome: Dome) -> None:
     """Blue is 190 and more in this sky and 20 in this land."""
     assert dome.equirect[..., 2].min() > 150

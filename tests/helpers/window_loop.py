@@ -26,7 +26,7 @@ def turn(app: App, times: int = 1) -> None:
 
 
 def turn_until(app: App, condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60.0
+    end = time.monotonic() + 300.0
     while not condition():
         assert time.monotonic() < end
         turn(app)

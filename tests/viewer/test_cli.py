@@ -179,7 +179,7 @@ def test_demo_photos_are_there_and_credited(demo_photos: list[Path]) -> None:
 
 def program(*arguments: str, root: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "viewer", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=root, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, cwd=root, timeout=300, check=False)
 
 
 @pytest.mark.usefixtures("xvfb")

@@ -14,7 +14,7 @@ from viewer.options import FlyOptions
 
 
 def waited(loader: Loader) -> Loaded | PhotoflightError | None:
-    end = time.monotonic() + 60.0
+    end = time.monotonic() + 300.0
     while loader.busy and time.monotonic() < end:
         if (loaded := loader.poll()) is not None:
             return loaded

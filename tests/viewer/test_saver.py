@@ -27,7 +27,7 @@ def saver() -> Iterator[Saver]:
 
 
 def polled(saver: Saver) -> str:
-    end = time.monotonic() + 10.0
+    end = time.monotonic() + 300.0
     while not (line := saver.poll()):
         assert time.monotonic() < end
         time.sleep(0.01)

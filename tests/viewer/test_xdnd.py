@@ -36,7 +36,7 @@ def dragged(source: DragSource, window: XdndWindow, *, drop: bool = True) -> lis
     source.enter()
     source.move(x + 100, y + 50)
     source.drop() if drop else source.leave()
-    end = time.monotonic() + 60.0
+    end = time.monotonic() + 300.0
     while source.accepted is None or (drop and not (told and source.finished is not None)):
         assert time.monotonic() < end
         window.dispatch_events()

@@ -40,7 +40,7 @@ def ranks(tmp_path_factory, project_root):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script), str(folder)]
     paths = os.pathsep.join((str(project_root), str(project_root / "tests" / "helpers")))
     environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=800, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return {name: [torch.load(folder / f"{name}.{rank}.pt") for rank in range(2)] for name in ("plain", "unrolled")}
 
