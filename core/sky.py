@@ -33,6 +33,7 @@ _PAD = 0.3, 0.08  # the detail picture continues the photo by these shares of it
 _SMEARED = 0.02  # of the long side: what is larger goes on as it is at the edge
 _SETTLED, _SLOPED = 0.025, 6.0  # of the width: within this a gradient at the edge has settled; and by how much at most, of 255
 _RETURNS = math.radians(20.0)  # beyond the photo, over which the sky returns from its border's colours to the profile
+_CREASE = math.radians(5.0)  # beside the photo the sky changes over no less
 _MIRRORED = 0.1  # of the width: within this what is finer is mirrored
 _FRAME = 0.02  # of the photo's long side: its outermost pixels are darker in many, and are not continued
 _RIM = 0.004  # sky nearer to land than this share of the width carries the land's colour or a sharpening halo
@@ -239,9 +240,9 @@ def _continued(known: Array, camera: Camera) -> tuple[Array, float]:
     difference = premultiplied[..., :3] - premultiplied[..., 3:] * profile[:, None]
     # only the outermost two degrees are spread: the sun in the middle of a photo says nothing about the sky beyond its frame
     inside = cv2.erode(premultiplied[..., 3], np.ones((7, 7), np.uint8), borderType=cv2.BORDER_REPLICATE)
-    # and what fades out beside it is none of these: where it ended the sky would have a crease
-    known_edge = np.dstack([difference, premultiplied[..., 3]]) * (premultiplied[..., 3] ** 4 * (1.0 - inside))[..., None]
+    known_edge = np.dstack([difference, premultiplied[..., 3]]) * (1.0 - inside)[..., None]
     spread = _membrane(cv2.GaussianBlur(known_edge, (0, 0), 1.0))
+    spread = _uncreased(spread, np.any(premultiplied[..., 3] > 0.9, axis=0))
     directions = _directions(width, height)
     away = np.arccos(np.clip(directions @ camera.rotation[:, 2].astype(np.float32), -1.0, 1.0))
     sunk = np.minimum(elevation - horizon, 0.0)[:, None]
@@ -303,6 +304,18 @@ def _membrane(premultiplied: Array) -> Array:
             neighbours = cv2.blur(_wrapped(out, 1), (3, 3), borderType=cv2.BORDER_REPLICATE)[:, 1:-1]
             out = (level[..., :3] + prior * neighbours) / (level[..., 3:] + prior)
     return out
+
+
+def _uncreased(spread: Array, own: NDArray[np.bool_]) -> Array:
+    """Smooth ``spread`` (h, w, c) beside the photo's ``own`` columns (w,): a membrane has a crease where it is no longer held."""
+    import cv2
+
+    sigma = _CREASE * spread.shape[1] / math.tau
+    around, held = round(3.0 * sigma), np.ones((1, 2 * round(sigma) + 1), np.uint8)
+    near = cv2.dilate(_wrapped(own[None].astype(np.float32), 2 * around), held)
+    kept = cv2.GaussianBlur(near, (0, 0), sigma)[:, 2 * around : -2 * around, None]
+    smooth = cv2.GaussianBlur(_wrapped(spread, around), (0, 0), sigma)[:, around:-around]
+    return np.asarray(smooth + kept * (spread - smooth))
 
 
 def _wrapped(picture: Array, columns: int) -> Array:
