@@ -25,7 +25,7 @@ test: .venv/test.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -v --tb=short -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -v --tb=short -n 2 --dist loadfile --max-worker-restart 0
 
 # $(call system,PACKAGES): install those of them that are missing, where there is apt-get
 define system

@@ -75,7 +75,7 @@ def lines(out):
 def test_a_smoke_run_on_one_photo_overfits(tmp_path, environment, features, demo_photos):
     out = tmp_path / "run"
     command = [sys.executable, "-c", COMMAND, "--smoke", "--photos", str(demo_photos[0])]
-    command += ["--steps", "20", "--threads", "1", "--features", str(features), "--out", str(out)]
+    command += ["--steps", "20", "--warmup", "12", "--threads", "1", "--features", str(features), "--out", str(out)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=800, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     rows = lines(out)
