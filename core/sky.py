@@ -173,7 +173,7 @@ def _soft(image: Array, weight: Array, radius: int) -> Array:
     mean: Array = push_pull((sums[..., :3] / np.maximum(sums[..., 3:], 1e-3)).astype(np.float32), np.minimum(sums[..., 3], 1.0))
     sigma = max(0.5, radius / 8.0)
     pad = [(min(round(3.0 * sigma), side - 1),) * 2 for side in mean.shape[:2]]
-    # a gradient goes on beyond the edge: the mean of its near side alone would leave a dark line there, of the rest, mirrored
+    # a gradient goes on beyond the edge: to the mean of its near side alone the edge is dark, and so is what is mirrored of it
     goes_on = np.pad(mean, (*pad, (0, 0)), mode="reflect", reflect_type="odd")
     inner = tuple(slice(before, before + side) for (before, _), side in zip(pad, mean.shape[:2], strict=True))
     mean = cv2.GaussianBlur(goes_on, (0, 0), sigma)[inner]
@@ -182,9 +182,8 @@ def _soft(image: Array, weight: Array, radius: int) -> Array:
 
 def _led_on(soft: Array, pad: int, reach: float) -> Array:
     """Continue ``soft`` (h, w, 3) by ``pad`` columns on either side: its gradient goes on, and settles within ``reach``."""
-    step = max(1, round(0.5 * reach))
+    step = min(max(1, round(0.5 * reach)), soft.shape[1] - 1)
     away = (reach * (1.0 - np.exp(-np.arange(1, pad + 1, dtype=np.float32) / reach)))[None, :, None]
-    step = min(step, soft.shape[1] - 1)
     left, right = ((soft[:, edge] - soft[:, inside]) / max(step, 1) for edge, inside in ((0, step), (-1, -1 - step)))
     before, after = (
         soft[:, edge, None] + np.clip(slope[:, None] * away, -_SLOPED, _SLOPED) for edge, slope in ((0, left), (-1, right))
@@ -242,11 +241,12 @@ def _continued(known: Array, camera: Camera) -> tuple[Array, float]:
     inside = cv2.erode(premultiplied[..., 3], np.ones((7, 7), np.uint8), borderType=cv2.BORDER_REPLICATE)
     known_edge = np.dstack([difference, premultiplied[..., 3]]) * (1.0 - inside)[..., None]
     spread = _membrane(cv2.GaussianBlur(known_edge, (0, 0), 1.0))
-    spread = _uncreased(spread, np.any(premultiplied[..., 3] > 0.9, axis=0))
+    own = premultiplied[..., 3] > 0.9
+    spread = _uncreased(spread, np.any(own, axis=0))
     directions = _directions(width, height)
     away = np.arccos(np.clip(directions @ camera.rotation[:, 2].astype(np.float32), -1.0, 1.0))
     sunk = np.minimum(elevation - horizon, 0.0)[:, None]
-    beyond = np.maximum(away - away[premultiplied[..., 3] > 0.9].max(initial=0.0), 0.0)
+    beyond = np.maximum(away - away[own].max(initial=0.0), 0.0)
     fade = np.exp(-((beyond / _RETURNS) ** 2)) * np.exp(sunk / math.radians(12.0))
     field = profile[:, None] + spread * fade[..., None]
     # all yaws meet at the poles

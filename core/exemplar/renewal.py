@@ -30,8 +30,8 @@ _WORN = 1.6  # octaves of magnification from which land is renewed
 _STREAKED = 1.15  # octaves between both axes from which it is
 _LARGE = 2.0  # octaves from which what is shown is too large for how far away it is: the tip of a spruce on a mountain
 # heights of the photo below its row there, beyond _MOVED, and octaves nearer, from which far land is: dark hills become no
-# ground; and decay of its colour. Ground that sank as far is none of it: five steps on were 25.8 dB, not 27.4
-_SUNK = 0.2, 1.2, 10.0
+# ground. Ground that sank as far is none of it: five steps on were 25.8 dB, not 27.4
+_SUNK = 0.2, 1.2
 _VARIED, _CELL = 0.15, 16  # share by which these vary, by place in the photo, pixels: no front is seen
 _BROKEN, _WINDOW = 0.4, 9  # share of pixels at a border of patches, in a square window, from which it is
 _FINE, _SMOOTH = 1.5, (0.004, 0.012)  # pixels up to which detail is fine, and its deviation in smooth land and in rough
@@ -101,7 +101,7 @@ class Renewal:
         away = cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 3)
         guessed = np.maximum(_HOLE[0] * np.exp(-away / _HOLE[2]), _HOLE[1])
         trust = np.where(known, BELIEVED * np.exp(-doubt), guessed).astype(np.float32)
-        even = TINT * np.exp(-_DOUBT * np.maximum(streak - _EVEN, 0.0) - _SUNK[2] * sunk) * (1.0 - _leaning(done, atlas.mean))
+        even = TINT * np.exp(-_DOUBT * np.maximum(streak - _EVEN, 0.0) - _MOVED[0] * sunk) * (1.0 - _leaning(done, atlas.mean))
         held = known & land & ~kept.any()  # a lake that mirrors land looks like it: it would be taken for land
         colour = np.where(held, np.maximum(trust, even), trust).astype(np.float32)
         area = np.where(known, np.minimum(np.exp2(-stretch.sum(axis=2)), 1.0), 1.0).astype(np.float32)

@@ -35,7 +35,7 @@ class SlowGenerator(CopyGenerator):
     def __call__(self, view):
         self.seen.append(float(view.camera.position[2]))
         self.entered.set()
-        assert self.go.wait(10.0)
+        assert self.go.wait(300.0)
         return super().__call__(view)
 
 

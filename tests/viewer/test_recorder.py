@@ -144,7 +144,7 @@ def test_video_time_is_wall_time(tmp_path_factory: pytest.TempPathFactory, steps
 def test_full_queue_drops_counts_and_never_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = Gate(monkeypatch)
     recorder = Recorder(tmp_path / "busy.mp4", SIZE, 30, capacity=4)
-    taken = [recorder.offer(numbered(number), number / 30) for number in range(10)]  # the gate is shut: waiting would hang
+    taken = [recorder.offer(numbered(number), number / 30) for number in range(10)]  # who waits gets all in
     assert taken == [True] * 4 + [False] * 6
     assert recorder.dropped == 6
     gate.open.set()

@@ -74,17 +74,18 @@ def lines(out):
 
 def test_a_smoke_run_on_one_photo_overfits(tmp_path, environment, features, demo_photos):
     out = tmp_path / "run"
-    command = [sys.executable, "-c", COMMAND, "--smoke", "--photos", str(demo_photos[0])]
-    command += ["--steps", "20", "--warmup", "12", "--threads", "1", "--features", str(features), "--out", str(out)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=800, check=False)
+    command = [sys.executable, "-c", COMMAND, "--smoke", "--photos", str(demo_photos[0]), "--features", str(features)]
+    done = subprocess.run(
+        [*command, "--out", str(out), "--threads", "1"], env=environment, capture_output=True, text=True, timeout=800, check=False
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     rows = lines(out)
-    assert [row["step"] for row in rows] == [5, 10, 15, 20]
+    assert [row["step"] for row in rows] == list(range(5, SMOKE.steps + 1, 5))
     weights = SMOKE.weights
     costs = [sum(getattr(weights, name) * row[name] for name in ("features", "pixels", "disparity", "sky")) for row in rows]
     first, last = sum(costs[:2]) / 2, sum(costs[-2:]) / 2
-    assert last < 0.89 * first, costs  # 0.83, with another seed 0.86; without learning the last ten cycles cost 0.93 of the first
-    assert (out / "strip_000020.jpg").exists()
+    assert last < 0.85 * first, costs  # 0.74, with another seed 0.80; without learning the last ten cycles cost 0.96 of the first
+    assert (out / f"strip_{SMOKE.steps:06d}.jpg").exists()
     assert {"deceive", "style", "judge", "judge_geometry"} <= set(rows[-1])
     assert rows[-1]["gradient"] > 0.0
     assert NeuralGenerator.load(out / "generator.safetensors").name == "small"
