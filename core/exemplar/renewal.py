@@ -30,7 +30,7 @@ _WORN = 1.6  # octaves of magnification from which land is renewed
 _STREAKED = 1.15  # octaves between both axes from which it is
 _LARGE = 2.0  # octaves from which what is shown is too large for how far away it is: the tip of a spruce on a mountain
 # heights of the photo below its row there, beyond _MOVED, and octaves nearer, from which far land is: dark hills become no
-# ground. Ground that sank as far is none of it: five steps on were 25.8 dB, not 27.4
+# ground. Ground that sank as far is none of it: five steps on were 25.8 dB, not 27.4, on twelve photos
 _SUNK = 0.2, 1.2
 _VARIED, _CELL = 0.15, 16  # share by which these vary, by place in the photo, pixels: no front is seen
 _BROKEN, _WINDOW = 0.4, 9  # share of pixels at a border of patches, in a square window, from which it is
